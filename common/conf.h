@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* conf: one table of options drives the YAML file, --set a.b=v, --help, the bounds and the dump.
+ * The only door to libfyaml. Messages name the file and line (or "--set"), the key, what was wrong
+ * and, for an unknown key, the nearest known one. */
+#ifndef AUGSTREAM_COMMON_CONF_H
+#define AUGSTREAM_COMMON_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum {
+    CONF_STR_MAX = 512,        /* bytes of a string value with its NUL; longer is an error */
+    CONF_LIST_MAX = 16,        /* elements of a list */
+    CONF_FILE_MAX = 1 << 20,   /* bytes of a file */
+    CONF_NAME_MAX = 64,        /* bytes of a map entry's name with its NUL */
+};
+
+enum conf_type {
+    CONF_BOOL,   /* bool */
+    CONF_INT,    /* int64_t */
+    CONF_FLOAT,  /* double, finite */
+    CONF_STR,    /* char[CONF_STR_MAX] */
+    CONF_ENUM,   /* int: index into choices */
+    CONF_FLOATS, /* double[count], exactly count */
+    CONF_STRS,   /* struct conf_strs; a lone scalar is a list of one */
+};
+
+struct conf_strs {
+    size_t n;
+    char v[CONF_LIST_MAX][CONF_STR_MAX];
+};
+
+struct conf_option {
+    const char *name; /* "views.jitter.p"; in a map: "datasets.*.path" */
+    enum conf_type type;
+    size_t offset;    /* into the owner's struct; in a map: into the entry's struct */
+    const char *def;  /* default as YAML text; NULL = must be given */
+    double min, max;  /* INT, FLOAT, each of FLOATS; both 0 = unbounded */
+    const char *unit; /* "pixels", "s", or NULL */
+    const char *help;
+    const char *const *choices; /* ENUM: NULL-terminated */
+    size_t count;               /* FLOATS */
+};
+
+/* A mapping from free names to records: "datasets.*". Entries keep the file's order. */
+struct conf_map {
+    const char *name;     /* "datasets" */
+    size_t offset;        /* of the array of entries in the owner's struct */
+    size_t stride;        /* bytes of an entry; it begins with char name[CONF_NAME_MAX] */
+    size_t count_offset;  /* of the size_t count in the owner's struct */
+    size_t max;           /* entries */
+};
+
+struct conf_table {
+    const struct conf_option *options;
+    size_t n_options;
+    const struct conf_map *maps;
+    size_t n_maps;
+};
+
+/* Sets every option to its default; -EINVAL only for a broken table. */
+int conf_defaults(const struct conf_table *table, void *base);
+
+/* Defaults must be in place. -EINVAL (message with file:line) on any error; base is then partly
+ * written and must not be used. */
+int conf_load(const struct conf_table *table, void *base, const char *path);
+
+/* One "a.b=v": v is YAML flow text. Message prefix "--set a.b". */
+int conf_set(const struct conf_table *table, void *base, const char *assignment);
+
+/* -EINVAL naming the first option without default that nobody gave. Given-ness is kept in base's
+ * value: an empty CONF_STR / CONF_STRS is not given; only those two types may have def NULL. */
+int conf_complete(const struct conf_table *table, const void *base, const char *path);
+
+/* The whole resolved configuration as YAML that conf_load reads back to the same values. */
+int conf_dump(const struct conf_table *table, const void *base, FILE *out);
+
+/* The option list for --help: name, type, default, bounds, unit, help; aligned. */
+void conf_help(const struct conf_table *table, FILE *out);
+
+/* The line of `key` in the file conf_load last read in this thread, 0 when it was not there: for
+ * cross-field errors ("recipe.yaml:7: views.size ..."). */
+int conf_line(const char *key);
+
+#endif

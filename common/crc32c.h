@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* crc32c: CRC-32C (Castagnoli), as iSCSI (RFC 3720 B.4), TensorBoard and our pixel frames use. */
+#ifndef AUGSTREAM_COMMON_CRC32C_H
+#define AUGSTREAM_COMMON_CRC32C_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* crc of the bytes so far (0 to begin) extended by len bytes: crc32c(crc32c(0,a),b) = crc of ab.
+ * Uses the CPU's instruction where it has one; the table version is the oracle. */
+uint32_t crc32c(uint32_t crc, const void *bytes, size_t len);
+uint32_t crc32c_table(uint32_t crc, const void *bytes, size_t len);
+
+#endif

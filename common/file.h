@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* file: whole files in and out. Every file augstream writes goes through file_write_begin/commit:
+ * tmp beside it, fsync, rename, fsync of the folder; so nothing half-written is ever seen. */
+#ifndef AUGSTREAM_COMMON_FILE_H
+#define AUGSTREAM_COMMON_FILE_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+struct file_write {
+    FILE *out; /* write here */
+    char path[4096], tmp[4096 + 32];
+};
+
+int file_write_begin(struct file_write *w, const char *path);
+int file_write_commit(struct file_write *w); /* on failure the tmp is gone and path untouched */
+void file_write_abort(struct file_write *w); /* fine after commit and on a zeroed struct */
+
+/* Whole file into a fresh malloc'd block (caller frees), with one NUL after it; -EFBIG above max. */
+int file_read(const char *path, size_t max, char **ret, size_t *ret_len);
+
+int file_mkdirs(const char *path); /* mkdir -p, mode 0777 & ~umask */
+
+#endif
