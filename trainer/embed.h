@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* embed: `loaders: embedded`. Writes a loaderd.yaml, starts a private augstream-loaderd on an ipc
+ * socket, waits for READY, stops it at the end. The child dies with its parent. */
+#ifndef AUGSTREAM_TRAINER_EMBED_H
+#define AUGSTREAM_TRAINER_EMBED_H
+
+#include "common/conf.h"
+
+struct embed;
+
+struct embed_dataset {
+    const char *name, *path, *format;
+};
+struct embed_config {
+    const struct embed_dataset *datasets;
+    size_t n_datasets;
+    uint32_t workers; /* 0 = one per core */
+    uint32_t window;
+};
+
+/* The loaderd binary: beside this program's own, or ../loaderd/, or in PATH (in that order);
+ * $AUGSTREAM_LOADERD overrides. -ENOENT, or -EBADMSG with the loader's own last line of error when
+ * it ended before READY. */
+int embed_start(const struct embed_config *config, struct embed **ret);
+const char *embed_endpoint(const struct embed *embed); /* ipc://... */
+const char *embed_tap(const struct embed *embed);
+void embed_stop(struct embed *embed); /* SIGTERM, waits for it; removes the socket folder */
+
+#endif

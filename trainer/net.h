@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* net: the registry of everything a model learns or keeps, and the arenas that hold it. Modules
+ * (resnet, mlp, augself, a method) add parameters and buffers by name, in PyTorch's names; ckpt and
+ * optim walk the lists and know no module. Owner: the model. One thread. */
+#ifndef AUGSTREAM_TRAINER_NET_H
+#define AUGSTREAM_TRAINER_NET_H
+
+#include "trainer/ops/ops.h"
+
+enum {
+    NET_NAME_MAX = 128,
+    NET_PARAMS_MAX = 1024,
+    NET_BUFFERS_MAX = 1024,
+};
+
+/* What the optimiser does with a parameter. */
+enum param_group {
+    PARAM_SCHEDULED, /* the scheduled learning rate */
+    PARAM_CONSTANT,  /* the initial learning rate always (SimSiam's predictor) */
+    PARAM_GROUPS,
+};
+
+struct param {
+    char name[NET_NAME_MAX]; /* "backbone.layer1.0.conv1.weight" */
+    int ndim;
+    int64_t shape[4]; /* PyTorch's: conv OIHW, linear [out,in], vector [C] */
+    size_t count;
+    float *w, *d, *m;  /* value, gradient, momentum: same place in three arenas */
+    struct conv *conv; /* whose own order w, d and m are in, or NULL for plain (a loan) */
+    enum param_group group;
+    float init_bound; /* PyTorch's uniform(-b, b), b = 1/sqrt(fan_in); 0: constant init_value */
+    float init_value;
+};
+
+/* State that is not learned: batch norm's running averages and counter. */
+struct buffer {
+    char name[NET_NAME_MAX]; /* "backbone.bn1.running_mean" */
+    int64_t count;           /* floats; 0 = the counter below, I64 of shape [] */
+    float *data;
+    int64_t counter; /* num_batches_tracked */
+    float init_value;
+};
+
+struct net {
+    struct ops *ops; /* a loan */
+    struct arena params, grads, momenta, state, acts;
+    struct param param[NET_PARAMS_MAX];
+    size_t n_params;
+    struct buffer buffer[NET_BUFFERS_MAX];
+    size_t n_buffers;
+};
+
+int net_new(struct ops *ops, struct net **ret);
+void net_free(struct net *net);
+
+/* The returned pointers stay put for the life of the net. NULL + err when the registry is full. */
+struct param *net_param(struct net *net, const char *prefix, const char *name, int ndim,
+                        const int64_t *shape, enum param_group group);
+struct buffer *net_buffer(struct net *net, const char *prefix, const char *name, int64_t count,
+                          float init_value);
+
+int net_commit(struct net *net); /* after all modules are built: makes the arenas */
+
+/* Every parameter by its init rule from RNG_INIT streams (seed, sample = index of the parameter);
+ * conv weights are drawn in OIHW order, so every back end starts the same. Buffers too. */
+int net_init(struct net *net, uint64_t seed);
+
+/* Host copies in PyTorch's layout; what: the w, d or m of the parameter. */
+int net_load(struct net *net, const struct param *p, float *what, const float *host);
+int net_store(struct net *net, const struct param *p, const float *what, float *host);
+
+struct param *net_find_param(struct net *net, const char *name);
+struct buffer *net_find_buffer(struct net *net, const char *name);
+
+#endif

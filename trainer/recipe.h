@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* recipe: one YAML file = one experiment. The option table (recipe.c) is its documentation:
+ * augstream-trainer --help prints it. */
+#ifndef AUGSTREAM_TRAINER_RECIPE_H
+#define AUGSTREAM_TRAINER_RECIPE_H
+
+#include "common/conf.h"
+#include "common/omega.h"
+#include "proto/wire.h"
+
+enum recipe_schedule { SCHEDULE_COSINE, SCHEDULE_CONSTANT };
+enum recipe_schedule_unit { SCHEDULE_EPOCH, SCHEDULE_STEP };
+enum recipe_stem { STEM_IMAGENET, STEM_CIFAR };
+
+struct recipe {
+    struct {
+        char name[CONF_STR_MAX];
+        int64_t seed;
+        char dir[CONF_STR_MAX]; /* run folders are made in here: dir/name */
+    } run;
+    struct {
+        char dataset[CONF_STR_MAX];  /* a name that the loaders know; embedded: any name */
+        int64_t batch;               /* images a step */
+        struct conf_strs loaders;    /* endpoints, or "embedded" alone */
+        char path[CONF_STR_MAX];     /* embedded: the dataset's place */
+        char format[CONF_STR_MAX];   /* embedded: its format */
+        int64_t workers;             /* embedded: worker processes, 0 = one per core */
+        int64_t window;              /* batches asked ahead, per loader */
+        double deadline;             /* s, until a batch is asked for again */
+        double retry;                /* s, without any loader until giving up */
+    } data;
+    struct {
+        int64_t size, count;
+        double mean[3], std[3];
+        struct {
+            double scale[2], ratio[2];
+        } crop;
+        double flip;
+        struct {
+            double p, brightness, contrast, saturation, hue;
+            int order; /* 0 image, 1 batch */
+        } jitter;
+        double grayscale;
+        struct {
+            double p, sigma[2];
+            int64_t kernel;
+        } blur;
+        struct {
+            double p, threshold;
+        } solarize;
+        double rotation;
+    } views;
+    struct {
+        int backbone;  /* index into resnet_archs: resnet18, ... */
+        int stem;      /* enum recipe_stem */
+        int64_t width; /* channels of the first stage, 64 */
+    } model;
+    struct {
+        int name; /* index into methods */
+        struct {
+            int64_t layers, dim;
+        } projector;
+        struct {
+            int64_t dim; /* hidden width */
+        } predictor;
+    } method;
+    struct {
+        double crop, color, flip, blur, rotation, solarize; /* weights, 0 = no head */
+        int64_t hidden;
+    } augself;
+    struct {
+        int64_t epochs;
+        double base_lr; /* lr = base_lr * batch / 256 */
+        double weight_decay, momentum;
+        int schedule, schedule_unit;
+    } optim;
+    struct {
+        int64_t every;              /* epochs, 0 = never */
+        char train[CONF_STR_MAX];   /* the labelled bank: dataset name; embedded: path */
+        char test[CONF_STR_MAX];    /* the queries, same */
+    } knn;
+    struct {
+        int64_t every, keep; /* steps between checkpoints (0 = each epoch); newest kept */
+    } checkpoint;
+    struct {
+        char ops[CONF_STR_MAX];
+        int64_t threads;
+    } device;
+};
+
+extern const struct conf_table recipe_table;
+
+/* Defaults, file (may be NULL), assignments in order, then every cross-field check. -EINVAL. */
+int recipe_load(struct recipe *recipe, const char *path, const char *const *sets, size_t n_sets);
+
+/* The training spec that loaders are asked for; and that of an evaluation pass over a dataset:
+ * one view, shorter side resized to size, centre crop, dataset order, last batch partial. */
+void recipe_spec(const struct recipe *recipe, struct spec *ret);
+void recipe_eval_spec(const struct recipe *recipe, const char *dataset, struct spec *ret);
+
+/* {crop, color, ...} in the order of enum augself_kind. */
+double recipe_augself_weight(const struct recipe *recipe, enum augself_kind kind);
+
+#endif
