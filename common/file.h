@@ -13,7 +13,9 @@ struct file_write {
 };
 
 int file_write_begin(struct file_write *w, const char *path);
-int file_write_commit(struct file_write *w); /* on failure the tmp is gone and path untouched */
+/* On failure the tmp is gone and path untouched, but when only the folder's fsync failed: then path
+ * is new and whole, and may be the old one again after a power cut. */
+int file_write_commit(struct file_write *w);
 void file_write_abort(struct file_write *w); /* fine after commit and on a zeroed struct */
 
 /* Whole file into a fresh malloc'd block (caller frees), with one NUL after it; -EFBIG above max. */
