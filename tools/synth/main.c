@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* augstream-synth: makes a labelled image set of procedural flowers: DIR/train/KIND/NNNNN.jpg and
+ * DIR/test/KIND/NNNNN.jpg. The same seed gives the same files. */
+#include "common/auto.h"
+#include "common/err.h"
+#include "common/file.h"
+#include "common/log.h"
+#include "common/rng.h"
+#include "tools/synth/flower.h"
+#include "tools/synth/jpeg.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    SIDE_MIN = 16,
+    SIDE_MAX = 2048,
+    COUNT_MAX = 100000,
+    TEST_FIRST = 1 << 24, /* numbers of test pictures: never those of training */
+    QUALITY = 92,
+    OUT_MAX = 3000, /* bytes of --out, so that every path below it fits */
+};
+
+struct options {
+    const char *out;
+    long train, test, size, seed;
+};
+
+static const char usage[] =
+    "usage: augstream-synth --out DIR [--train N] [--test N] [--size PIXELS] [--seed N]\n"
+    "\n"
+    "Makes a labelled set of procedural flowers, one folder a kind, as JPEG files.\n"
+    "  --out DIR      where; train/ and test/ are made in it\n"
+    "  --train N      images a kind for training   (default 100)\n"
+    "  --test N       images a kind for testing    (default 20)\n"
+    "  --size PIXELS  the shorter side             (default 80)\n"
+    "  --seed N       another seed, other pictures (default 1)\n"
+    "  --help, --version\n";
+
+static int number(const char *name, const char *text, const long bounds[2], long *ret)
+{
+    char *end;
+    errno = 0;
+    long value = strtol(text, &end, 10);
+    if (errno || end == text || *end || value < bounds[0] || value > bounds[1])
+        return err_set(-EINVAL, "--%s %s: a whole number from %ld to %ld is wanted", name, text,
+                       bounds[0], bounds[1]);
+    *ret = value;
+    return 0;
+}
+
+static const struct option long_options[] = {
+    {"out", required_argument, NULL, 'o'},  {"train", required_argument, NULL, 't'},
+    {"test", required_argument, NULL, 'e'}, {"size", required_argument, NULL, 's'},
+    {"seed", required_argument, NULL, 'r'}, {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'v'},    {0},
+};
+
+/* Returns -1 to go on, or the exit code. */
+static int parse(int argc, char **argv, struct options *o)
+{
+    static const long counts[] = {0, COUNT_MAX}, sides[] = {SIDE_MIN, SIDE_MAX},
+                      seeds[] = {0, LONG_MAX};
+    int c, rc = 0;
+    while (!rc && (c = getopt_long(argc, argv, "", long_options, NULL)) != -1)
+        switch (c) {
+        case 'o':
+            o->out = optarg;
+            break;
+        case 't':
+            rc = number("train", optarg, counts, &o->train);
+            break;
+        case 'e':
+            rc = number("test", optarg, counts, &o->test);
+            break;
+        case 's':
+            rc = number("size", optarg, sides, &o->size);
+            break;
+        case 'r':
+            rc = number("seed", optarg, seeds, &o->seed);
+            break;
+        case 'h':
+            fputs(usage, stdout);
+            return EXIT_OK;
+        case 'v':
+            puts("augstream-synth " AUGSTREAM_VERSION);
+            return EXIT_OK;
+        default:
+            return EXIT_USAGE;
+        }
+    if (!rc && !o->out)
+        rc = err_set(-EINVAL, "--out DIR is needed");
+    else if (!rc && optind < argc)
+        rc = err_set(-EINVAL, "%s: not an option", argv[optind]);
+    else if (!rc && strlen(o->out) > OUT_MAX)
+        rc = err_set(-EINVAL, "--out: longer than %d bytes", OUT_MAX);
+    if (!rc)
+        return -1;
+    log_error("%s", err_text());
+    return EXIT_USAGE;
+}
+
+/* Sources differ in shape, as photographs do: the longer side is 1 to 1.4 times the shorter. */
+static void picture_sides(const struct options *o, uint32_t kind, uint32_t n, uint32_t ret[2])
+{
+    struct rng rng;
+    rng_init(&rng,
+             &(struct rng_key){.seed = (uint64_t)o->seed, .epoch = kind, .sample = n, .view = 1});
+    uint32_t longer = (uint32_t)((double)o->size * rng_range(&rng, 1.0, 1.4));
+    int tall = rng_below(&rng, 3) == 0;
+    ret[0] = tall ? (uint32_t)o->size : longer;
+    ret[1] = tall ? longer : (uint32_t)o->size;
+}
+
+struct split {
+    const char *name;
+    long count;
+    uint32_t first;
+};
+
+static int split_make(const struct options *o, const struct split *split, uint8_t *rgb)
+{
+    for (uint32_t k = 0; k < flower_kinds_n; k++) {
+        char path[OUT_MAX + 512];
+        int used =
+            snprintf(path, sizeof path, "%s/%s/%s", o->out, split->name, flower_kinds[k].name);
+        int rc = file_mkdirs(path);
+        for (long i = 0; !rc && i < split->count; i++) {
+            uint32_t sides[2], n = split->first + (uint32_t)i;
+            picture_sides(o, k, n, sides);
+            flower_draw(&flower_kinds[k], (uint64_t)o->seed, n, sides[0], sides[1], rgb);
+            snprintf(path + used, sizeof path - (size_t)used, "/%05ld.jpg", i);
+            rc = jpeg_write(path, rgb, sides[0], sides[1], QUALITY);
+        }
+        if (rc)
+            return rc;
+    }
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = {.train = 100, .test = 20, .size = 80, .seed = 1};
+    log_open("augstream-synth", LOG_INFO);
+    int code = parse(argc, argv, &o);
+    if (code >= 0)
+        return code;
+    const struct split splits[] = {{"train", o.train, 0}, {"test", o.test, TEST_FIRST}};
+    auto_free uint8_t *rgb = malloc((size_t)o.size * ((size_t)o.size * 3 / 2 + 1) * 3);
+    int rc = rgb ? 0 : err_set(-ENOMEM, "out of memory");
+    for (size_t i = 0; !rc && i < ARRAY_LEN(splits); i++)
+        rc = split_make(&o, &splits[i], rgb);
+    if (rc) {
+        log_error("%s", err_text());
+        return err_exit(rc);
+    }
+    printf("%s: %zu kinds, %ld train and %ld test images each\n", o.out, flower_kinds_n, o.train,
+           o.test);
+    return EXIT_OK;
+}
