@@ -37,7 +37,8 @@ struct conv_shape {
 /* Batch normalisation over (rows of a group, H, W), then (+ add), then (ReLU).
  * groups: the rows fall into this many equal runs, each with its own statistics (a view each).
  * PyTorch: eps 1e-5, biased variance to normalise, running averages with momentum 0.1 and the
- * unbiased variance, updated group after group (as that many forward calls). */
+ * unbiased variance, updated group after group (as that many forward calls). A group needs two
+ * values or more a channel. */
 struct bn_shape {
     int32_t n, h, w, c, groups;
     bool add, relu;
@@ -56,7 +57,7 @@ static inline size_t bn_mask_bytes(const struct bn_shape *s)
 }
 
 struct maxpool_shape {
-    int32_t n, h, w, c, kernel, stride, pad; /* padding counts as -inf */
+    int32_t n, h, w, c, kernel, stride, pad; /* pad < kernel; padding counts as -inf */
 };
 
 struct sgd {
@@ -112,6 +113,7 @@ struct ops {
     /* --- pooling --- */
     int (*maxpool_new)(const struct ops *o, const struct maxpool_shape *s, struct maxpool **ret);
     void (*maxpool_free)(struct maxpool *pool);
+    /* Of equal values the first in reading order is the one taken, as PyTorch does: dy goes there. */
     int (*maxpool_forward)(struct maxpool *pool, const struct tensor *x, struct tensor *y);
     int (*maxpool_backward)(struct maxpool *pool, const struct tensor *dy, struct tensor *dx);
     /* global average: x [N,H,W,C] -> y [N,C] */
@@ -145,11 +147,12 @@ struct ops {
     /* mean of binary cross-entropy with logits; target in {0,1} */
     int (*loss_bce)(const struct ops *o, const struct tensor *p, const float *target, float weight,
                     struct tensor *dp, float *loss);
-    /* mean of soft-max cross-entropy; target: class index as float, [N] */
+    /* mean of soft-max cross-entropy; target: class index as float, [N], in [0,C): the caller's duty;
+     * a back end that looks refuses with -EINVAL */
     int (*loss_softmax)(const struct ops *o, const struct tensor *p, const float *target,
                         float weight, struct tensor *dp, float *loss);
-    /* mean over columns of the standard deviation over rows of l2-normalised x [N,D], times
-     * sqrt(D): 1 = spread out, 0 = collapsed (SimSiam section 4.1) */
+    /* mean over columns of the (unbiased) standard deviation over rows of l2-normalised x [N,D],
+     * times sqrt(D): 1 = spread out, 0 = collapsed or one row (SimSiam section 4.1) */
     int (*spread)(const struct ops *o, const struct tensor *x, float *ret);
 
     /* --- optimiser: PyTorch's SGD. g = d + weight_decay*w; m = momentum*m + g; w -= lr*m --- */
@@ -158,11 +161,12 @@ struct ops {
 };
 
 /* name: "ref", "onednn", or "auto" (the fastest that is built in). threads 0 = all that this
- * process may run on. -EINVAL for an unknown name, -ENOTSUP for one not built in. */
+ * process may run on. -EINVAL for an unknown name or threads < 0, -ENOTSUP for one not built in. */
 int ops_open(const char *name, int threads, struct ops **ret);
 void ops_close(struct ops *ops);
 
-/* A back end's file: starts from ref's table and overrides. */
+/* A back end's file. ops_open has put ref's table in place and set threads; a fill overrides what it
+ * does better, and leaves nothing behind when it fails. */
 void ops_ref_fill(struct ops *ops);
 int ops_onednn_fill(struct ops *ops);
 
