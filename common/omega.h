@@ -21,7 +21,8 @@ enum {
 /* Colour operations, torchvision's numbering in ColorJitter. */
 enum { JITTER_BRIGHTNESS, JITTER_CONTRAST, JITTER_SATURATION, JITTER_HUE, JITTER_OPS };
 
-/* One view's parameters: physical values, apply-bits apart from values. */
+/* One view's parameters: physical values, apply-bits apart from values. The values of an operation
+ * that was not applied are what was drawn for it: read them only where the bit is set. */
 struct omega {
     uint32_t sample;                   /* index of the source image in its dataset */
     uint32_t source_w, source_h;       /* pixels, after EXIF orientation */
@@ -123,7 +124,7 @@ void omega_difference(enum augself_kind kind, const struct omega *a, const struc
                       const struct omega *b, const struct view_spec *law_b, float *ret);
 
 /* One line of JSON without a newline; the format is in docs/protocol.md. Returns the length, as
- * snprintf. */
+ * snprintf. Numbers read back to the same floats. */
 struct omega_place {
     uint32_t epoch, batch, view;
     int64_t label; /* -1 = none */
