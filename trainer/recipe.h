@@ -19,15 +19,15 @@ struct recipe {
         char dir[CONF_STR_MAX]; /* run folders are made in here: dir/name */
     } run;
     struct {
-        char dataset[CONF_STR_MAX];  /* a name that the loaders know; embedded: any name */
-        int64_t batch;               /* images a step */
-        struct conf_strs loaders;    /* endpoints, or "embedded" alone */
-        char path[CONF_STR_MAX];     /* embedded: the dataset's place */
-        char format[CONF_STR_MAX];   /* embedded: its format */
-        int64_t workers;             /* embedded: worker processes, 0 = one per core */
-        int64_t window;              /* batches asked ahead, per loader */
-        double deadline;             /* s, until a batch is asked for again */
-        double retry;                /* s, without any loader until giving up */
+        char dataset[CONF_STR_MAX]; /* a name that the loaders know; embedded: any name */
+        int64_t batch;              /* images a step */
+        struct conf_strs loaders;   /* endpoints, or "embedded" alone */
+        char path[CONF_STR_MAX];    /* embedded: the dataset's place */
+        char format[CONF_STR_MAX];  /* embedded: its format */
+        int64_t workers;            /* embedded: worker processes, 0 = one per core */
+        int64_t window;             /* batches asked ahead, per loader */
+        double deadline;            /* s, until a batch is asked for again */
+        double retry;               /* s, without any loader until giving up */
     } data;
     struct {
         int64_t size, count;
@@ -75,9 +75,9 @@ struct recipe {
         int schedule, schedule_unit;
     } optim;
     struct {
-        int64_t every;              /* epochs, 0 = never */
-        char train[CONF_STR_MAX];   /* the labelled bank: dataset name; embedded: path */
-        char test[CONF_STR_MAX];    /* the queries, same */
+        int64_t every;            /* epochs, 0 = never */
+        char train[CONF_STR_MAX]; /* the labelled bank: dataset name; embedded: path */
+        char test[CONF_STR_MAX];  /* the queries, same */
     } knn;
     struct {
         int64_t every, keep; /* steps between checkpoints (0 = each epoch); newest kept */

@@ -39,8 +39,8 @@ struct recv_batch {
     uint32_t slot;            /* private */
 };
 
-/* The next batch in order, waiting for it. -ENODATA after the last; -ETIMEDOUT after retry_s without
- * any loader; -EINTR when *stop became nonzero (a signal). */
+/* The next batch in order, waiting for it. -ENODATA after the last; -ETIMEDOUT after retry_s
+ * without any loader; -EINTR when *stop became nonzero (a signal). */
 int recv_next(struct recv *recv, const volatile int *stop, struct recv_batch *ret);
 void recv_release(struct recv *recv, struct recv_batch *batch);
 

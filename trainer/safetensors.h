@@ -9,13 +9,23 @@
 
 enum {
     SAFETENSORS_NDIM_MAX = 8,
-    SAFETENSORS_NAME_MAX = 256,   /* bytes with the NUL */
+    SAFETENSORS_NAME_MAX = 256, /* bytes with the NUL */
     SAFETENSORS_TENSORS_MAX = 1 << 16,
     SAFETENSORS_HEADER_MAX = 64 << 20,
 };
 #define SAFETENSORS_FILE_MAX (1ull << 40)
 
-enum safetensors_dtype { ST_F32, ST_F16, ST_BF16, ST_F64, ST_I64, ST_I32, ST_U8, ST_BOOL, ST_DTYPES };
+enum safetensors_dtype {
+    ST_F32,
+    ST_F16,
+    ST_BF16,
+    ST_F64,
+    ST_I64,
+    ST_I32,
+    ST_U8,
+    ST_BOOL,
+    ST_DTYPES
+};
 size_t safetensors_dtype_bytes(enum safetensors_dtype dtype);
 
 struct safetensor {
