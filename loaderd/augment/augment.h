@@ -1,37 +1,73 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* augment: image + omega -> view. One file per operation; this header is the table of contents and
- * defines the result exactly (docs/rendering.md). The oracle is torchvision on PIL images and float
- * tensors. Operations work on planes of float in [0,1], [3][size][size]; one rounding at the end:
+ * defines the result exactly (docs/rendering.md). The oracle is torchvision on float tensors.
+ * Operations work on planes of float in [0,1], [3][size][size]; one rounding at the end:
  * (uint8)(x * 255 + 0.5). Order: crop+resize, flip, jitter, solarize, grayscale, blur, rotation. */
 #ifndef AUGSTREAM_LOADERD_AUGMENT_H
 #define AUGSTREAM_LOADERD_AUGMENT_H
 
 #include "common/omega.h"
-#include "loaderd/decode.h"
+#include "loaderd/decode/decode.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* Memory for one worker, made once for the largest view; grows only for larger crops. */
-struct augment;
-int augment_new(uint32_t size_max, struct augment **ret);
+/* The weights with which source pixels make output pixels, along one axis: output pixel i is the
+ * sum over k < count[i] of weight[i * stride + k] * source[first[i] + k]. */
+struct crop_taps {
+    uint32_t first[OMEGA_VIEW_MAX], count[OMEGA_VIEW_MAX];
+    uint32_t stride;
+    float *weight; /* [size][stride] */
+};
+
+/* Memory for one worker, made once, large enough for every view up to size_max of every image that
+ * decode gives: rendering itself never allocates. One thread. */
+struct augment {
+    uint32_t size_max;
+    struct crop_taps rows, columns;
+    float *line;    /* [3 * DECODE_SIDE_MAX + 1]: one output row at the crop's full width */
+    float *x;       /* [3][size_max][size_max] */
+    float *scratch; /* [size_max][size_max] */
+};
+
+int augment_new(uint32_t size_max, struct augment **ret); /* size_max <= OMEGA_VIEW_MAX; -ENOMEM */
 void augment_free(struct augment *a);
 
-/* Renders one view: out is [size][size][3] uint8. The crop must lie inside the image
- * (omega_check). -ENOMEM only. */
-int augment_view(struct augment *a, const struct image *image, const struct view_spec *law,
-                 const struct omega *omega, uint8_t *out);
+/* Renders one view: out is [law->size][law->size][3]. law->size <= size_max; the crop lies inside
+ * the image (omega_check). */
+void augment_view(struct augment *a, const struct image *image, const struct view_spec *law,
+                  const struct omega *omega, uint8_t *out);
 
 /* The operations. x: [3][size][size] float planes in [0,1], in place. */
-/* Antialiased bilinear resize of a crop, PIL's triangle filter with its support scaled on
- * reduction, computed in float without PIL's 8-bit rounding between passes. */
-int crop_resize(struct augment *a, const struct image *image, const struct omega *omega,
-                uint32_t size, float *x);
+
+/* Antialiased bilinear resize of omega's crop: PIL's triangle filter, its support widened on
+ * reduction, taps that leave the crop dropped; in float, without PIL's 8-bit rounding between the
+ * two passes. A crop of size x size is copied exactly: x = byte / 255. */
+void crop_resize(struct augment *a, const struct image *image, const struct omega *omega,
+                 uint32_t size, float *x);
+
 void flip_horizontal(float *x, uint32_t size);
+
+/* Brightness, contrast, saturation and hue in omega's order, clamped to [0,1] after each. */
 void jitter_apply(float *x, uint32_t size, const struct omega *omega);
-void solarize_apply(float *x, uint32_t size, float threshold);
+
+void solarize_apply(float *x, uint32_t size, float threshold); /* inverts what is >= threshold */
 void grayscale_apply(float *x, uint32_t size);
-void blur_apply(float *x, uint32_t size, float sigma, uint32_t kernel, float *scratch); /* 3*size*size */
+
+/* kernel: odd, at most OMEGA_KERNEL_MAX; border reflected without repeating the edge pixel. */
+struct blur {
+    float sigma; /* pixels, > 0 */
+    uint32_t kernel;
+};
+void blur_apply(float *x, uint32_t size, const struct blur *blur,
+                float *scratch); /* [size][size] */
+
+/* turns: quarter turns counter-clockwise, 0..3. scratch: [size][size]. */
 void rotate_quarter(float *x, uint32_t size, uint32_t turns, float *scratch);
+
+/* The luma weights of torchvision's rgb_to_grayscale. */
+#define LUMA_R 0.2989f
+#define LUMA_G 0.587f
+#define LUMA_B 0.114f
 
 #endif

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* decode_vips: takes a PNG or WebP file, gives its pixels as stored and its EXIF orientation. The
+ * door to libvips. One thread; it opens files by memory only, uses libvips' loaders and none of its
+ * other operations: the conversion to RGB is a loop here. It does not turn the picture. */
+#include "loaderd/decode/parts.h"
+
+#include "common/auto.h"
+
+#include <string.h>
+
+#include <vips/vips.h>
+
+enum { STRIP = 16 /* rows asked for at once */ };
+
+static void unref_object(void *p)
+{
+    g_clear_object((GObject **)p);
+}
+
+static void drop_log(const gchar *domain, GLogLevelFlags level, const gchar *text, gpointer data)
+{
+    (void)domain, (void)level, (void)text, (void)data; /* libraries' remarks on strangers' files */
+}
+
+int vips_door_open(void)
+{
+    if (VIPS_INIT("augstream") != 0)
+        return err_set(-EIO, "libvips does not start: %s", vips_error_buffer());
+    /* Everything that loads is off, then two formats are on: libvips' own list of untrusted loaders
+     * leaves TIFF, GIF and HEIF on. */
+    vips_operation_block_set("VipsForeignLoad", TRUE);
+    vips_operation_block_set("VipsForeignLoadPng", FALSE);
+    vips_operation_block_set("VipsForeignLoadWebp", FALSE);
+    vips_cache_set_max(0); /* no picture comes twice */
+    vips_concurrency_set(1);
+    g_log_set_handler("VIPS", G_LOG_LEVEL_MASK & ~G_LOG_LEVEL_ERROR, drop_log, NULL);
+    return 0;
+}
+
+void vips_door_close(void)
+{
+    vips_shutdown();
+}
+
+static int fail_damaged(const char *format, enum wire_fault *ret_fault)
+{
+    const char *text = vips_error_buffer();
+    int rc =
+        decode_fail(ret_fault, FAULT_TRUNCATED, "%s: %.*s", format, (int)strcspn(text, "\n"), text);
+    vips_error_clear();
+    return rc;
+}
+
+struct layout {
+    uint32_t w, bands;
+    bool wide; /* 16 bits a sample */
+};
+
+static void row_to_rgb(const struct layout *layout, const void *row, uint8_t *rgb)
+{
+    const uint8_t *narrow = row;
+    const uint16_t *wide = row;
+    const uint32_t bands = layout->bands, step = bands < 3 ? 0 : 1; /* gray: one sample thrice */
+    for (uint32_t i = 0; i < layout->w; i++, rgb += 3)
+        for (uint32_t c = 0; c < 3; c++)
+            rgb[c] = layout->wide ? (uint8_t)(wide[i * bands + c * step] >> 8)
+                                  : narrow[i * bands + c * step];
+}
+
+/* Pulls the pixels through in strips, top to bottom, so that a sequential loader need not keep
+ * them. */
+static int read_strips(VipsImage *in, const struct layout *layout, struct image *image)
+{
+    auto_with(unref_object) VipsRegion *region = vips_region_new(in);
+    if (!region)
+        return -1;
+    for (uint32_t y = 0; y < image->h; y += STRIP) {
+        const uint32_t rows = image->h - y < STRIP ? image->h - y : STRIP;
+        const VipsRect rect = {0, (int)y, (int)image->w, (int)rows};
+        if (vips_region_prepare(region, &rect) != 0)
+            return -1;
+        for (uint32_t i = y; i < y + rows; i++)
+            row_to_rgb(layout, VIPS_REGION_ADDR(region, 0, (int)i),
+                       image->rgb + 3 * (size_t)image->w * i);
+    }
+    return 0;
+}
+
+static unsigned orientation_of(VipsImage *in)
+{
+    const void *bytes;
+    size_t len;
+    if (!vips_image_get_typeof(in, VIPS_META_EXIF_NAME) ||
+        vips_image_get_blob(in, VIPS_META_EXIF_NAME, &bytes, &len) != 0)
+        return 1;
+    return exif_orientation(bytes, len);
+}
+
+static bool is_interlaced(VipsImage *in)
+{
+    int interlaced = 0;
+    return vips_image_get_typeof(in, "interlaced") &&
+           vips_image_get_int(in, "interlaced", &interlaced) == 0 && interlaced;
+}
+
+/* What both formats share, once the header has been read. */
+static int read_picture(VipsImage *in, const char *format, struct image *image,
+                        enum wire_fault *ret_fault)
+{
+    if (vips_image_get_n_pages(in) > 1)
+        return decode_fail(ret_fault, FAULT_UNSUPPORTED, "%s: animated", format);
+    const int w = vips_image_get_width(in), h = vips_image_get_height(in);
+    const int bands = vips_image_get_bands(in), kind = vips_image_get_format(in);
+    if (w < 1 || h < 1 || bands < 1 || bands > 4 ||
+        (kind != VIPS_FORMAT_UCHAR && kind != VIPS_FORMAT_USHORT))
+        return decode_fail(ret_fault, FAULT_UNSUPPORTED, "%s: %dx%d pixels of %d samples", format,
+                           w, h, bands);
+    int rc = decode_limits((uint64_t)w, (uint64_t)h, is_interlaced(in), ret_fault);
+    if (rc < 0)
+        return rc;
+    rc = image_reserve(image, (uint32_t)w, (uint32_t)h, ret_fault);
+    if (rc < 0)
+        return rc;
+    const struct layout layout = {
+        .w = (uint32_t)w, .bands = (uint32_t)bands, .wide = kind == VIPS_FORMAT_USHORT};
+    return read_strips(in, &layout, image) == 0 ? 0 : fail_damaged(format, ret_fault);
+}
+
+static uint32_t big_endian(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+/* An animation announces itself by a chunk before the pixels, which libpng skips. */
+static bool png_animated(const struct encoded *in)
+{
+    size_t at = 8; /* past the signature */
+    while (at + 8 <= in->len && memcmp(in->bytes + at + 4, "IDAT", 4) != 0) {
+        if (memcmp(in->bytes + at + 4, "acTL", 4) == 0)
+            return true;
+        at += 12 + (size_t)big_endian(in->bytes + at); /* length, type, data, checksum */
+    }
+    return false;
+}
+
+int png_decode(const struct encoded *in, struct image *image, unsigned *ret_orientation,
+               enum wire_fault *ret_fault)
+{
+    if (png_animated(in))
+        return decode_fail(ret_fault, FAULT_UNSUPPORTED, "PNG: animated");
+    auto_with(unref_object) VipsImage *picture = NULL;
+    if (vips_pngload_buffer((void *)in->bytes, in->len, &picture, "access", VIPS_ACCESS_SEQUENTIAL,
+                            "fail_on", VIPS_FAIL_ON_ERROR, NULL) != 0)
+        return fail_damaged("PNG", ret_fault);
+    *ret_orientation = orientation_of(picture);
+    return read_picture(picture, "PNG", image, ret_fault);
+}
+
+int webp_decode(const struct encoded *in, struct image *image, unsigned *ret_orientation,
+                enum wire_fault *ret_fault)
+{
+    auto_with(unref_object) VipsImage *picture = NULL;
+    if (vips_webpload_buffer((void *)in->bytes, in->len, &picture, "access", VIPS_ACCESS_SEQUENTIAL,
+                             "fail_on", VIPS_FAIL_ON_ERROR, NULL) != 0)
+        return fail_damaged("WebP", ret_fault);
+    *ret_orientation = orientation_of(picture);
+    return read_picture(picture, "WebP", image, ret_fault);
+}
