@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* crop: exact where it copies, Pillow's weights where it reduces or enlarges, blind to all that is
+ * outside the box, safe at the extremes. */
+#include "test.h"
+
+#include "loaderd/augment/augment.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct augment *a;
+static float x[3 * 64 * 64];
+
+static int set_up(void **state)
+{
+    (void)state;
+    return augment_new(64, &a);
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    augment_free(a);
+    return 0;
+}
+
+static struct omega box(int32_t top, int32_t left, int32_t height, int32_t width)
+{
+    return (struct omega){
+        .crop_top = top, .crop_left = left, .crop_height = height, .crop_width = width};
+}
+
+static struct image image_of(uint32_t w, uint32_t h)
+{
+    uint8_t *rgb = calloc((size_t)w * h, 3);
+    assert_non_null(rgb);
+    return (struct image){.w = w, .h = h, .rgb = rgb, .capacity = 3 * (size_t)w * h};
+}
+
+static void test_copies(void **state)
+{
+    (void)state;
+    struct image image = image_of(10, 8);
+    for (size_t i = 0; i < image.capacity; i++)
+        image.rgb[i] = (uint8_t)(i * 37);
+    const struct omega omega = box(2, 3, 5, 5);
+    crop_resize(a, &image, &omega, 5, x);
+    for (uint32_t c = 0; c < 3; c++)
+        for (uint32_t i = 0; i < 5; i++)
+            for (uint32_t j = 0; j < 5; j++)
+                assert_true(x[(c * 5 + i) * 5 + j] ==
+                            (float)image.rgb[((i + 2) * 10 + j + 3) * 3 + c] / 255.0f);
+    image_done(&image);
+}
+
+/* 4 pixels to 2: support 2, so the first output weighs pixels 0, 1, 2 by 3/7, 3/7, 1/7. */
+static void test_reduces(void **state)
+{
+    (void)state;
+    struct image image = image_of(4, 4);
+    static const uint8_t column[4] = {0, 70, 140, 210};
+    for (size_t p = 0; p < 16; p++)
+        memset(image.rgb + 3 * p, column[p % 4], 3);
+    const struct omega omega = box(0, 0, 4, 4);
+    crop_resize(a, &image, &omega, 2, x);
+    const double left = (3 * 0 + 3 * 70 + 140) / 7.0 / 255,
+                 right = (70 + 3 * 140 + 3 * 210) / 7.0 / 255;
+    for (size_t i = 0; i < 6; i++) {
+        assert_float_equal(x[2 * i], left, 1e-6);
+        assert_float_equal(x[2 * i + 1], right, 1e-6);
+    }
+    image_done(&image);
+}
+
+/* 2 pixels to 4: centres at 0.25, 0.75, 1.25, 1.75, so 0, 1/4, 3/4, 1 of the way. */
+static void test_enlarges(void **state)
+{
+    (void)state;
+    struct image image = image_of(2, 2);
+    memset(image.rgb + 6, 255, 6); /* the lower row */
+    const struct omega omega = box(0, 0, 2, 2);
+    crop_resize(a, &image, &omega, 4, x);
+    static const float rows[4] = {0, 0.25f, 0.75f, 1};
+    for (uint32_t c = 0; c < 3; c++)
+        for (uint32_t p = 0; p < 16; p++)
+            assert_float_equal(x[c * 16 + p], rows[p / 4], 1e-6);
+    image_done(&image);
+}
+
+static void test_blind_outside(void **state)
+{
+    (void)state;
+    struct image image = image_of(40, 30);
+    memset(image.rgb, 255, image.capacity);
+    for (uint32_t i = 7; i < 7 + 11; i++)
+        memset(image.rgb + (i * 40 + 9) * 3, 0, 23 * 3);
+    const struct omega omega = box(7, 9, 11, 23);
+    for (uint32_t size = 1; size <= 64; size += 7) {
+        crop_resize(a, &image, &omega, size, x);
+        for (uint32_t i = 0; i < 3 * size * size; i++)
+            assert_true(x[i] == 0.0f);
+    }
+    image_done(&image);
+}
+
+/* White stays exactly in range at any scale: later operations rely on [0,1]. */
+static void test_extremes(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t w, h;
+    } rows[] = {{1, 1}, {DECODE_SIDE_MAX, 1}, {1, DECODE_SIDE_MAX}, {DECODE_SIDE_MAX, 3}, {7, 333}};
+    for (size_t r = 0; r < ARRAY_LEN(rows); r++) {
+        struct image image = image_of(rows[r].w, rows[r].h);
+        memset(image.rgb, 255, image.capacity);
+        const struct omega omega = box(0, 0, (int32_t)rows[r].h, (int32_t)rows[r].w);
+        for (uint32_t size = 1; size <= 64; size += 21) {
+            crop_resize(a, &image, &omega, size, x);
+            for (uint32_t i = 0; i < 3 * size * size; i++) {
+                assert_float_equal(x[i], 1, 1e-5);
+                assert_true(x[i] <= 1.0f);
+            }
+        }
+        image_done(&image);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_copies),   cmocka_unit_test(test_reduces),
+        cmocka_unit_test(test_enlarges), cmocka_unit_test(test_blind_outside),
+        cmocka_unit_test(test_extremes),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
