@@ -11,10 +11,10 @@
 #include <stdio.h>
 
 enum {
-    CONF_STR_MAX = 512,        /* bytes of a string value with its NUL; longer is an error */
-    CONF_LIST_MAX = 16,        /* elements of a list */
-    CONF_FILE_MAX = 1 << 20,   /* bytes of a file */
-    CONF_NAME_MAX = 64,        /* bytes of a map entry's name with its NUL */
+    CONF_STR_MAX = 512,      /* bytes of a string value with its NUL; longer is an error */
+    CONF_LIST_MAX = 16,      /* elements of a list */
+    CONF_FILE_MAX = 1 << 20, /* bytes of a file */
+    CONF_NAME_MAX = 64,      /* bytes of a map entry's name with its NUL */
 };
 
 enum conf_type {
@@ -46,11 +46,11 @@ struct conf_option {
 
 /* A mapping from free names to records: "datasets.*". Entries keep the file's order. */
 struct conf_map {
-    const char *name;     /* "datasets" */
-    size_t offset;        /* of the array of entries in the owner's struct */
-    size_t stride;        /* bytes of an entry; it begins with char name[CONF_NAME_MAX] */
-    size_t count_offset;  /* of the size_t count in the owner's struct */
-    size_t max;           /* entries */
+    const char *name;    /* "datasets" */
+    size_t offset;       /* of the array of entries in the owner's struct */
+    size_t stride;       /* bytes of an entry; it begins with char name[CONF_NAME_MAX] */
+    size_t count_offset; /* of the size_t count in the owner's struct */
+    size_t max;          /* entries */
 };
 
 struct conf_table {

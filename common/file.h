@@ -18,7 +18,7 @@ int file_write_begin(struct file_write *w, const char *path);
 int file_write_commit(struct file_write *w);
 void file_write_abort(struct file_write *w); /* fine after commit and on a zeroed struct */
 
-/* Whole file into a fresh malloc'd block (caller frees), with one NUL after it; -EFBIG above max. */
+/* Whole file into a fresh malloc'd block (caller frees), a NUL after it; -EFBIG above max. */
 int file_read(const char *path, size_t max, char **ret, size_t *ret_len);
 
 int file_mkdirs(const char *path); /* mkdir -p, mode 0777 & ~umask */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* log: one line per event on stderr. Under journald (JOURNAL_STREAM set) lines carry the <N> level
- * prefix; otherwise "ident: level: text". Rooms never log above debug; the owner of an error does. */
+ * prefix; else "ident: level: text". Rooms never log above debug; the owner of an error does. */
 #ifndef AUGSTREAM_COMMON_LOG_H
 #define AUGSTREAM_COMMON_LOG_H
 
@@ -16,7 +16,7 @@ enum log_level {
 /* ident (a loan, kept) names the program. Lines above the level (numerically) are dropped. */
 void log_open(const char *ident, enum log_level level);
 
-/* Control characters in the text are replaced by '?': a peer's or a file's name cannot forge lines. */
+/* Control characters in the text become '?': a peer's or a file's name cannot forge lines. */
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_error(...) log_line(LOG_ERROR, __VA_ARGS__)

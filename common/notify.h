@@ -15,7 +15,8 @@ uint64_t notify_watchdog_us(void);
 
 /* Listener: a datagram socket bound to path (a file is made; at most 107 bytes). */
 int notify_listen(const char *path, int *ret_fd);
-/* Next datagram into text (NUL-terminated), waiting up to timeout_ms; -ETIMEDOUT. */
+/* Next datagram into text (NUL-terminated, cut to cap - 1 bytes), waiting up to timeout_ms >= 0;
+ * -ETIMEDOUT. */
 int notify_receive(int fd, int timeout_ms, char *ret_text, uint32_t cap);
 
 #endif

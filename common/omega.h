@@ -24,11 +24,11 @@ enum { JITTER_BRIGHTNESS, JITTER_CONTRAST, JITTER_SATURATION, JITTER_HUE, JITTER
 /* One view's parameters: physical values, apply-bits apart from values. The values of an operation
  * that was not applied are what was drawn for it: read them only where the bit is set. */
 struct omega {
-    uint32_t sample;                   /* index of the source image in its dataset */
-    uint32_t source_w, source_h;       /* pixels, after EXIF orientation */
-    int32_t crop_top, crop_left;       /* source pixels */
-    int32_t crop_height, crop_width;   /* source pixels, >= 1 */
-    bool flip;                         /* horizontal */
+    uint32_t sample;                 /* index of the source image in its dataset */
+    uint32_t source_w, source_h;     /* pixels, after EXIF orientation */
+    int32_t crop_top, crop_left;     /* source pixels */
+    int32_t crop_height, crop_width; /* source pixels, >= 1 */
+    bool flip;                       /* horizontal */
     struct {
         bool applied;
         float brightness, contrast, saturation; /* factors, 1 = unchanged */
@@ -55,17 +55,17 @@ enum crop_mode {
 
 /* The law of one view: everything that is drawn, and the size that is rendered. */
 struct view_spec {
-    uint32_t size;         /* output pixels, square */
+    uint32_t size; /* output pixels, square */
     enum crop_mode crop;
-    uint32_t crop_resize;  /* CROP_CENTER: the shorter side is resized to this; >= size */
-    double scale[2];       /* area fraction, uniform */
-    double ratio[2];       /* width / height, log-uniform */
-    double flip;           /* probability */
+    uint32_t crop_resize; /* CROP_CENTER: the shorter side is resized to this; >= size */
+    double scale[2];      /* area fraction, uniform */
+    double ratio[2];      /* width / height, log-uniform */
+    double flip;          /* probability */
     struct {
-        double p;                               /* probability */
+        double p;                                /* probability */
         double brightness, contrast, saturation; /* factor in U(max(0,1-x), 1+x) */
-        double hue;                             /* U(-x, x), x <= 0.5 */
-        bool order_per_batch;                   /* one order for the whole batch */
+        double hue;                              /* U(-x, x), x <= 0.5 */
+        bool order_per_batch;                    /* one order for the whole batch */
     } jitter;
     double grayscale; /* probability */
     struct {
@@ -82,7 +82,7 @@ struct view_spec {
 struct omega_key {
     uint64_t seed;
     uint32_t epoch;
-    uint32_t batch;  /* only read where jitter.order_per_batch */
+    uint32_t batch; /* only read where jitter.order_per_batch */
     uint32_t sample;
     uint32_t view;
 };
@@ -117,9 +117,9 @@ enum augself_kind {
 const char *augself_kind_name(enum augself_kind kind); /* crop color flip blur rotation solarize */
 size_t augself_target_len(enum augself_kind kind);
 
-/* reference/augself.md section 3: the target of the ordered pair (a, b). Crop: in a's frame (where a
- * is flipped both centres' cx become 1 - cx). Colour: each view normalised by the width of its own
- * law's range (0 where that is empty). Writes augself_target_len(kind) numbers. */
+/* The target of the ordered pair (a, b). Crop: in a's frame (where a is flipped both centres' cx
+ * become 1 - cx). Colour: each view normalised by the width of its own law's range (0 where that is
+ * empty). Writes augself_target_len(kind) numbers. */
 void omega_difference(enum augself_kind kind, const struct omega *a, const struct view_spec *law_a,
                       const struct omega *b, const struct view_spec *law_b, float *ret);
 

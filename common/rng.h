@@ -17,7 +17,7 @@ enum rng_purpose {
     RNG_TEST = 6,
 };
 
-/* Names a stream. The Philox key is seed; the counter is {block, epoch, sample, purpose<<16|view}. */
+/* Names a stream. Philox's key is seed, its counter {block, epoch, sample, purpose<<16|view}. */
 struct rng_key {
     uint64_t seed;
     uint32_t epoch;

@@ -14,7 +14,8 @@ void stat_add(struct stat_mean *s, double value); /* zero-initialise the struct 
 double stat_deviation(const struct stat_mean *s); /* sample deviation; 0 below two values */
 
 enum { STAT_RATE_BINS = 16 };
-/* Events a second over the last STAT_RATE_BINS seconds, of the caller's clock. */
+/* Events a second over the last STAT_RATE_BINS seconds of the caller's clock, which is above 0 and
+ * never goes back; in the first second, events so far. Zero-initialise the struct first. */
 struct stat_rate {
     uint64_t bin[STAT_RATE_BINS];
     int64_t bin_second[STAT_RATE_BINS];

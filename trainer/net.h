@@ -41,9 +41,19 @@ struct buffer {
     float init_value;
 };
 
+/* One group's parameters, end to end in the three arenas (with the arena's padding, which is and
+ * stays zero): what one sgd_step takes. */
+struct net_range {
+    float *w, *d, *m;
+    size_t count;
+};
+
 struct net {
-    struct ops *ops; /* a loan */
-    struct arena params, grads, momenta, state, acts;
+    struct ops *ops;                     /* a loan */
+    struct arena params, grads, momenta; /* the groups one after another, each in order of adding */
+    struct arena state;                  /* the buffers */
+    struct arena acts;                   /* modules ask here for activations and scratch */
+    struct net_range range[PARAM_GROUPS];
     struct param param[NET_PARAMS_MAX];
     size_t n_params;
     struct buffer buffer[NET_BUFFERS_MAX];

@@ -3,8 +3,8 @@
  *   N rows (images; both views of a batch stacked: view 1's rows, then view 2's)   V views
  *   H W C height, width, channels    D features    K queue
  * A tensor is [N,H,W,C] by meaning. How its elements lie in memory is the back end's own affair
- * (see ops.h); only that row n begins at n*H*W*C elements is promised. [N,D] is [N,1,1,D], and always
- * plain. Memory belongs to an arena. */
+ * (see ops.h); only that row n begins at n*H*W*C elements is promised. [N,D] is [N,1,1,D], and
+ * always plain. Memory belongs to an arena. */
 #ifndef AUGSTREAM_TRAINER_TENSOR_H
 #define AUGSTREAM_TRAINER_TENSOR_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ops: THE WALL. One documented slot per operation; model code sees only struct ops. The table is
- * filled from ref.c (plain loops, the oracle) and then overridden by a back end; every back end passes
- * one table-driven test against ref.
+ * filled from ref.c (plain loops, the oracle) and then overridden by a back end; every back end
+ * passes one table-driven test against ref.
  *
  * Memory. Every pointer handed to a slot is the back end's memory (mem_new), float32, but for the
  * host pointers of upload, download, conv_weight_* and input_*.
@@ -49,7 +49,7 @@ struct bn_param {
 };
 struct bn_saved { /* written by forward, read by backward */
     float *mean, *invstd; /* [groups,C] */
-    uint8_t *mask;        /* bn_mask_bytes(shape): which outputs are > 0; bit order is the back end's */
+    uint8_t *mask;        /* bn_mask_bytes(shape): which outputs are > 0, in the back end's order */
 };
 static inline size_t bn_mask_bytes(const struct bn_shape *s)
 {
@@ -113,7 +113,7 @@ struct ops {
     /* --- pooling --- */
     int (*maxpool_new)(const struct ops *o, const struct maxpool_shape *s, struct maxpool **ret);
     void (*maxpool_free)(struct maxpool *pool);
-    /* Of equal values the first in reading order is the one taken, as PyTorch does: dy goes there. */
+    /* Of equal values the first in reading order is taken, as PyTorch does: dy goes there. */
     int (*maxpool_forward)(struct maxpool *pool, const struct tensor *x, struct tensor *y);
     int (*maxpool_backward)(struct maxpool *pool, const struct tensor *dy, struct tensor *dx);
     /* global average: x [N,H,W,C] -> y [N,C] */
@@ -136,7 +136,7 @@ struct ops {
     int (*fill)(const struct ops *o, float *x, size_t count, float value);
     int (*add)(const struct ops *o, const float *a, float *sum, size_t count); /* sum += a */
 
-    /* --- losses: *loss = the unweighted value; the gradient is of weight * loss, overwritten --- */
+    /* --- losses: *loss = the unweighted value; dp = the gradient of weight * loss --- */
     /* SimSiam (Chen and He 2021, eq. 2): -mean over both halves of cos(p_i, z_swap(i)), where
      * swap(i) = (i + N) mod 2N; no gradient to z. p, z, dp [2N,D]. */
     int (*loss_cosine)(const struct ops *o, const struct tensor *p, const struct tensor *z,
@@ -147,8 +147,8 @@ struct ops {
     /* mean of binary cross-entropy with logits; target in {0,1} */
     int (*loss_bce)(const struct ops *o, const struct tensor *p, const float *target, float weight,
                     struct tensor *dp, float *loss);
-    /* mean of soft-max cross-entropy; target: class index as float, [N], in [0,C): the caller's duty;
-     * a back end that looks refuses with -EINVAL */
+    /* mean of soft-max cross-entropy; target: class index as float, [N], in [0,C): the caller's
+     * duty; a back end that looks refuses with -EINVAL */
     int (*loss_softmax)(const struct ops *o, const struct tensor *p, const float *target,
                         float weight, struct tensor *dp, float *loss);
     /* mean over columns of the (unbiased) standard deviation over rows of l2-normalised x [N,D],
@@ -165,8 +165,8 @@ struct ops {
 int ops_open(const char *name, int threads, struct ops **ret);
 void ops_close(struct ops *ops);
 
-/* A back end's file. ops_open has put ref's table in place and set threads; a fill overrides what it
- * does better, and leaves nothing behind when it fails. */
+/* A back end's file. ops_open has put ref's table in place and set threads; a fill overrides what
+ * it does better, and leaves nothing behind when it fails. */
 void ops_ref_fill(struct ops *ops);
 int ops_onednn_fill(struct ops *ops);
 

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* bed: see bed.h. Owner of all memory that a case uses, host's and back end's; one thread. */
+#include "bed.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const uint8_t guard_byte = 0xa5;
+
+void bed_init(struct bed *bed, const char *back_end, const char *title)
+{
+    *bed = (struct bed){.title = title};
+    rng_init(&bed->rng, &(struct rng_key){.seed = 1, .purpose = RNG_TEST});
+    if (ops_open(back_end, 0, &bed->ops) < 0)
+        fail_msg("%s: %s", back_end, err_text());
+}
+
+static void check_guard(struct bed *bed, size_t i)
+{
+    uint8_t guard[BED_GUARD];
+    const uint8_t *end = (const uint8_t *)bed->piece[i].p + bed->piece[i].bytes;
+    assert_int_equal(bed->ops->download(bed->ops, guard, end, sizeof(guard)), 0);
+    for (size_t k = 0; k < sizeof(guard); k++)
+        if (guard[k] != guard_byte)
+            fail_msg("%s wrote behind piece %zu of %zu bytes", bed->ops->name, i,
+                     bed->piece[i].bytes);
+}
+
+void bed_done(struct bed *bed)
+{
+    for (size_t i = 0; i < bed->n_pieces; i++) {
+        check_guard(bed, i);
+        bed->ops->mem_free(bed->ops, bed->piece[i].p);
+    }
+    for (size_t i = 0; i < bed->n_host; i++)
+        free(bed->host[i]);
+    ops_close(bed->ops);
+}
+
+float *bed_host(struct bed *bed, size_t count)
+{
+    assert_true(bed->n_host < BED_PIECES_MAX);
+    float *p = calloc(count, sizeof(*p));
+    assert_non_null(p);
+    bed->host[bed->n_host++] = p;
+    return p;
+}
+
+float *bed_random(struct bed *bed, size_t count, float low, float high)
+{
+    float *p = bed_host(bed, count);
+    for (size_t i = 0; i < count; i++)
+        p[i] = (float)rng_range(&bed->rng, low, high);
+    return p;
+}
+
+float *bed_levels(struct bed *bed, size_t count, uint32_t levels)
+{
+    float *p = bed_host(bed, count);
+    for (size_t i = 0; i < count; i++)
+        p[i] = (float)rng_below(&bed->rng, levels);
+    return p;
+}
+
+float *bed_two_humps(struct bed *bed, size_t count, size_t channels)
+{
+    float *p = bed_random(bed, count, 0.5f, 1.0f);
+    for (size_t i = 0; i < count; i++)
+        if ((i / channels + i % channels) % 2)
+            p[i] = -p[i];
+    return p;
+}
+
+void *bed_bytes(struct bed *bed, size_t bytes)
+{
+    uint8_t guard[BED_GUARD];
+    assert_true(bed->n_pieces < BED_PIECES_MAX);
+    uint8_t *p = bed->ops->mem_new(bed->ops, bytes + sizeof(guard));
+    assert_non_null(p);
+    memset(guard, guard_byte, sizeof(guard));
+    assert_int_equal(bed->ops->upload(bed->ops, p + bytes, guard, sizeof(guard)), 0);
+    bed->piece[bed->n_pieces].p = p;
+    bed->piece[bed->n_pieces++].bytes = bytes;
+    return p;
+}
+
+float *bed_floats(struct bed *bed, const float *host, size_t count)
+{
+    float *p = bed_bytes(bed, count * sizeof(*p));
+    if (host)
+        assert_int_equal(bed->ops->upload(bed->ops, p, host, count * sizeof(*p)), 0);
+    return p;
+}
+
+struct tensor bed_tensor(struct bed *bed, const float *host, struct tensor shape)
+{
+    shape.data = bed_bytes(bed, tensor_count(&shape) * sizeof(float));
+    if (host)
+        assert_int_equal(bed->ops->tensor_import(bed->ops, host, &shape), 0);
+    return shape;
+}
+
+static float *result_new(struct bed *bed, const char *name, size_t count, double tolerance)
+{
+    assert_true(bed->n_results < BED_RESULTS_MAX);
+    float *data = bed_host(bed, count);
+    bed->result[bed->n_results++] = (struct bed_result){name, data, count, tolerance};
+    return data;
+}
+
+void bed_keep(struct bed *bed, const char *name, const float *data, size_t count, double tolerance)
+{
+    float *to = result_new(bed, name, count, tolerance);
+    assert_int_equal(bed->ops->download(bed->ops, to, data, count * sizeof(*to)), 0);
+}
+
+void bed_keep_host(struct bed *bed, const char *name, const float *host, size_t count,
+                   double tolerance)
+{
+    memcpy(result_new(bed, name, count, tolerance), host, count * sizeof(*host));
+}
+
+void bed_keep_tensor(struct bed *bed, const char *name, const struct tensor *t, double tolerance)
+{
+    float *to = result_new(bed, name, tensor_count(t), tolerance);
+    assert_int_equal(bed->ops->tensor_export(bed->ops, t, to), 0);
+}
+
+static void compare(const struct bed_result *want, const struct bed_result *got, double tolerance,
+                    const char *back_end)
+{
+    double most = 0, worst = 0;
+    size_t where = 0;
+    for (size_t i = 0; i < want->count; i++)
+        most = fmax(most, fabs(want->data[i]));
+    for (size_t i = 0; i < want->count; i++) {
+        double off = fabs((double)got->data[i] - want->data[i]);
+        if (!(off <= worst)) { /* a NaN counts as the worst */
+            worst = isnan(off) ? INFINITY : off;
+            where = i;
+        }
+    }
+    if (worst > tolerance * most)
+        fail_msg("%s, %s: element %zu of %zu is %.9g, not %.9g; off by %.3g of the largest, "
+                 "allowed %.3g",
+                 back_end, want->name, where, want->count, (double)got->data[where],
+                 (double)want->data[where], worst / most, tolerance);
+}
+
+void bed_compare(const struct bed *want, const struct bed *got, bool same_bits)
+{
+    assert_int_equal(want->n_results, got->n_results);
+    assert_true(want->n_results > 0);
+    for (size_t i = 0; i < want->n_results; i++) {
+        const struct bed_result *a = &want->result[i], *b = &got->result[i];
+        assert_string_equal(a->name, b->name);
+        assert_int_equal(a->count, b->count);
+        compare(a, b, same_bits ? 0 : a->tolerance, got->ops->name);
+    }
+}
+
+static double now_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+struct bed_clock bed_clock_start(void)
+{
+    double now = now_s();
+    return (struct bed_clock){.first_s = now, .last_s = now, .best_s = INFINITY};
+}
+
+/* The best of many runs is what the machine can do; the others tell of its other work. The first
+ * run, which touches fresh memory, is not counted. */
+bool bed_clock_again(const struct bed *bed, const char *slot, struct bed_clock *clock)
+{
+    static const double least_s = 0.1;
+    enum { RUNS_LEAST = 5 };
+    if (!bed->title)
+        return false;
+    double now = now_s(), took = now - clock->last_s;
+    if (clock->runs++ && took < clock->best_s)
+        clock->best_s = took;
+    clock->last_s = now;
+    if (clock->runs <= RUNS_LEAST || now - clock->first_s < least_s) {
+        clock->last_s = now_s();
+        return true;
+    }
+    printf("%s.%s.%s %.4f ms\n", bed->ops->name, bed->title, slot, 1e3 * clock->best_s);
+    return false;
+}
+
+void bed_slot_must(int code, const char *slot)
+{
+    if (code < 0)
+        fail_msg("%s gives %d: %s", slot, code, err_text());
+}

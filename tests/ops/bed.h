@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* bed: what a test of the wall stands on: one back end, numbers to feed it (the same on every bed),
+ * pieces of its memory with a guard behind each, and the results taken back as plain host arrays.
+ * On a timing bed every run of a slot is repeated and its time printed. Failures end the cmocka
+ * test. */
+#ifndef AUGSTREAM_TESTS_OPS_BED_H
+#define AUGSTREAM_TESTS_OPS_BED_H
+
+#include "../unit/test.h"
+
+#include <stdbool.h>
+
+#include "common/rng.h"
+#include "trainer/ops/ops.h"
+
+enum {
+    BED_PIECES_MAX = 64,
+    BED_RESULTS_MAX = 32,
+    BED_GUARD = 64, /* bytes behind each piece that no slot may touch */
+};
+
+struct bed_result {
+    const char *name; /* a loan */
+    float *data;
+    size_t count;
+    double tolerance; /* largest error allowed, in units of the largest magnitude wanted */
+};
+
+struct bed {
+    struct ops *ops;
+    const char *title; /* timing: prefix of the lines; NULL = no timing */
+    struct rng rng;
+    void *host[BED_PIECES_MAX];
+    size_t n_host;
+    struct {
+        void *p;
+        size_t bytes;
+    } piece[BED_PIECES_MAX];
+    size_t n_pieces;
+    struct bed_result result[BED_RESULTS_MAX];
+    size_t n_results;
+};
+
+void bed_init(struct bed *bed, const char *back_end, const char *title);
+void bed_done(struct bed *bed); /* checks the guards; the results go with it */
+
+/* Host numbers, until bed_done. */
+float *bed_host(struct bed *bed, size_t count);                          /* zeros */
+float *bed_random(struct bed *bed, size_t count, float low, float high); /* uniform */
+float *bed_levels(struct bed *bed, size_t count, uint32_t levels);       /* 0..levels-1 */
+/* Values of magnitude 0.5..1 whose sign alternates along a channel's pixels: a batch norm of them
+ * has no output near 0, so that rounding cannot turn a ReLU over. */
+float *bed_two_humps(struct bed *bed, size_t count, size_t channels);
+
+/* Back-end memory, until bed_done. host may be NULL: zeros. */
+void *bed_bytes(struct bed *bed, size_t bytes);
+float *bed_floats(struct bed *bed, const float *host, size_t count);
+struct tensor bed_tensor(struct bed *bed, const float *host, struct tensor shape);
+
+/* A result, brought to the host; both beds of a comparison keep the same ones in the same order. */
+void bed_keep(struct bed *bed, const char *name, const float *data, size_t count, double tolerance);
+void bed_keep_host(struct bed *bed, const char *name, const float *host, size_t count,
+                   double tolerance);
+void bed_keep_tensor(struct bed *bed, const char *name, const struct tensor *t, double tolerance);
+
+/* Every result of got against the one of want; tolerances apply, or none at all (same bits). */
+void bed_compare(const struct bed *want, const struct bed *got, bool same_bits);
+
+/* Runs a slot once, or, on a timing bed, often: "TITLE.SLOT best-time ms". */
+#define BED_RUN(bed, slot, call)                                                                   \
+    do {                                                                                           \
+        struct bed_clock clock_ = bed_clock_start();                                               \
+        do {                                                                                       \
+            bed_slot_must((call), (slot));                                                         \
+        } while (bed_clock_again((bed), (slot), &clock_));                                         \
+    } while (0)
+
+struct bed_clock {
+    double first_s, last_s, best_s;
+    size_t runs;
+};
+struct bed_clock bed_clock_start(void);
+bool bed_clock_again(const struct bed *bed, const char *slot, struct bed_clock *clock);
+void bed_slot_must(int code, const char *slot);
+
+#endif

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* loss: the named scalars of a step. They are written by ops slots into back-end memory and fetched
+ * together, so that a step itself waits for nothing. */
+#ifndef AUGSTREAM_TRAINER_LOSS_H
+#define AUGSTREAM_TRAINER_LOSS_H
+
+#include "trainer/net.h"
+
+enum {
+    LOSS_MAX = 15,
+    LOSS_NAME_MAX = 32,
+};
+
+struct loss {
+    struct net *net; /* a loan */
+    uint32_t n;
+    struct {
+        char name[LOSS_NAME_MAX];
+        float weight; /* in the total; 0: only watched */
+        float value;  /* as last fetched */
+    } item[LOSS_MAX];
+    float *device; /* [LOSS_MAX], in the order of item */
+};
+
+int loss_init(struct loss *loss, struct net *net);
+/* Returns the item's index, or -ENOSPC. */
+int loss_add(struct loss *loss, const char *name, float weight);
+/* Fetches every value; the total is the sum of weight * value. */
+int loss_fetch(struct loss *loss, float *ret_total);
+
+#endif

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* net: see net.h. Takes names, shapes and rules from the modules; gives them pointers into the
+ * arenas at commit. Thread: the one that trains. Owner: the model. Does not know what the
+ * parameters compute. */
+#include "trainer/net.h"
+
+#include "common/auto.h"
+#include "common/err.h"
+#include "common/rng.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int net_new(struct ops *ops, struct net **ret)
+{
+    struct net *net = calloc(1, sizeof(*net));
+    if (!net)
+        return err_set(-ENOMEM, "net: out of memory");
+    net->ops = ops;
+    arena_init(&net->params, ops);
+    arena_init(&net->grads, ops);
+    arena_init(&net->momenta, ops);
+    arena_init(&net->state, ops);
+    arena_init(&net->acts, ops);
+    *ret = net;
+    return 0;
+}
+
+void net_free(struct net *net)
+{
+    if (!net)
+        return;
+    arena_done(&net->params);
+    arena_done(&net->grads);
+    arena_done(&net->momenta);
+    arena_done(&net->state);
+    arena_done(&net->acts);
+    free(net);
+}
+
+static int name_join(char *to, const char *prefix, const char *name)
+{
+    int n = snprintf(to, NET_NAME_MAX, "%s.%s", prefix, name);
+    if (n < 0 || n >= NET_NAME_MAX)
+        return err_set(-ENAMETOOLONG, "net: the name %s.%s is too long", prefix, name);
+    return 0;
+}
+
+struct param *net_param(struct net *net, const char *prefix, const char *name, int ndim,
+                        const int64_t *shape, enum param_group group)
+{
+    assert(ndim >= 1 && ndim <= 4 && group < PARAM_GROUPS);
+    if (net->n_params == NET_PARAMS_MAX) {
+        err_set(-ENOSPC, "net: more than %d parameters", NET_PARAMS_MAX);
+        return NULL;
+    }
+    struct param *p = &net->param[net->n_params];
+    if (name_join(p->name, prefix, name) < 0)
+        return NULL;
+    assert(!net_find_param(net, p->name));
+    p->ndim = ndim;
+    p->count = 1;
+    for (int i = 0; i < ndim; i++) {
+        p->shape[i] = shape[i];
+        p->count *= (size_t)shape[i];
+    }
+    p->group = group;
+    net->n_params++;
+    return p;
+}
+
+struct buffer *net_buffer(struct net *net, const char *prefix, const char *name, int64_t count,
+                          float init_value)
+{
+    if (net->n_buffers == NET_BUFFERS_MAX) {
+        err_set(-ENOSPC, "net: more than %d buffers", NET_BUFFERS_MAX);
+        return NULL;
+    }
+    struct buffer *b = &net->buffer[net->n_buffers];
+    if (name_join(b->name, prefix, name) < 0)
+        return NULL;
+    assert(!net_find_buffer(net, b->name));
+    b->count = count;
+    b->init_value = init_value;
+    net->n_buffers++;
+    return b;
+}
+
+static int param_place(struct net *net, struct param *p)
+{
+    size_t bytes = p->count * sizeof(float);
+    int r = arena_add(&net->params, bytes, &p->w);
+    if (r < 0)
+        return r;
+    r = arena_add(&net->grads, bytes, &p->d);
+    if (r < 0)
+        return r;
+    return arena_add(&net->momenta, bytes, &p->m);
+}
+
+/* The three arenas got the same pieces in the same order, so a group is one range in each. */
+static void ranges_find(struct net *net)
+{
+    for (size_t i = 0; i < net->n_params; i++) {
+        const struct param *p = &net->param[i];
+        struct net_range *range = &net->range[p->group];
+        if (!range->w)
+            *range = (struct net_range){p->w, p->d, p->m, 0};
+        range->count = (size_t)(p->w - range->w) + p->count;
+    }
+}
+
+int net_commit(struct net *net)
+{
+    for (int group = 0; group < PARAM_GROUPS; group++) {
+        for (size_t i = 0; i < net->n_params; i++) {
+            if ((int)net->param[i].group != group)
+                continue;
+            int r = param_place(net, &net->param[i]);
+            if (r < 0)
+                return r;
+        }
+    }
+    for (size_t i = 0; i < net->n_buffers; i++) {
+        struct buffer *b = &net->buffer[i];
+        if (b->count == 0)
+            continue;
+        int r = arena_add(&net->state, (size_t)b->count * sizeof(float), &b->data);
+        if (r < 0)
+            return r;
+    }
+    struct arena *arenas[] = {&net->params, &net->grads, &net->momenta, &net->state, &net->acts};
+    for (size_t i = 0; i < ARRAY_LEN(arenas); i++) {
+        int r = arena_commit(arenas[i]);
+        if (r < 0)
+            return r;
+    }
+    ranges_find(net);
+    return 0;
+}
+
+static void param_draw(const struct param *p, uint64_t seed, size_t index, float *host)
+{
+    struct rng rng;
+    rng_init(&rng, &(struct rng_key){.seed = seed, .sample = (uint32_t)index, .purpose = RNG_INIT});
+    double bound = (double)p->init_bound;
+    for (size_t i = 0; i < p->count; i++)
+        host[i] = bound > 0 ? (float)rng_range(&rng, -bound, bound) : p->init_value;
+}
+
+int net_init(struct net *net, uint64_t seed)
+{
+    size_t most = 1;
+    for (size_t i = 0; i < net->n_params; i++)
+        most = net->param[i].count > most ? net->param[i].count : most;
+    auto_free float *host = malloc(most * sizeof(float));
+    if (!host)
+        return err_set(-ENOMEM, "net: out of memory");
+    for (size_t i = 0; i < net->n_params; i++) {
+        param_draw(&net->param[i], seed, i, host);
+        int r = net_load(net, &net->param[i], net->param[i].w, host);
+        if (r < 0)
+            return r;
+    }
+    for (size_t i = 0; i < net->n_buffers; i++) {
+        struct buffer *b = &net->buffer[i];
+        b->counter = 0;
+        if (b->count == 0)
+            continue;
+        int r = net->ops->fill(net->ops, b->data, (size_t)b->count, b->init_value);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+int net_load(struct net *net, const struct param *p, float *what, const float *host)
+{
+    if (p->conv)
+        return net->ops->conv_weight_load(p->conv, host, what);
+    return net->ops->upload(net->ops, what, host, p->count * sizeof(float));
+}
+
+int net_store(struct net *net, const struct param *p, const float *what, float *host)
+{
+    if (p->conv)
+        return net->ops->conv_weight_store(p->conv, what, host);
+    return net->ops->download(net->ops, host, what, p->count * sizeof(float));
+}
+
+struct param *net_find_param(struct net *net, const char *name)
+{
+    for (size_t i = 0; i < net->n_params; i++) {
+        if (strcmp(net->param[i].name, name) == 0)
+            return &net->param[i];
+    }
+    return NULL;
+}
+
+struct buffer *net_find_buffer(struct net *net, const char *name)
+{
+    for (size_t i = 0; i < net->n_buffers; i++) {
+        if (strcmp(net->buffer[i].name, name) == 0)
+            return &net->buffer[i];
+    }
+    return NULL;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* schedule: the learning rate of a step, as a pure function of the step's number. */
+#ifndef AUGSTREAM_TRAINER_SCHEDULE_H
+#define AUGSTREAM_TRAINER_SCHEDULE_H
+
+#include "trainer/recipe.h"
+
+struct schedule {
+    enum recipe_schedule kind;
+    enum recipe_schedule_unit unit;
+    double lr; /* the initial one: base_lr * batch / 256 (Goyal et al. 2017); constant groups' */
+    uint64_t epochs, steps; /* steps: of one epoch */
+};
+
+void schedule_init(struct schedule *schedule, const struct recipe *recipe, uint64_t epoch_steps);
+
+/* step counts from 0 over the whole run. Cosine: lr/2 (1 + cos(pi t/T)), PyTorch's
+ * CosineAnnealingLR with eta_min 0; t counts epochs or steps by the unit. */
+double schedule_lr(const struct schedule *schedule, uint64_t step);
+
+#endif
