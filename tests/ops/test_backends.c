@@ -62,10 +62,12 @@ static const struct op_case checks[] = {
     {"bn 2x2x512 add relu", case_bn, 16, 2, 2, 512, .groups = 2, .add = true, .relu = true},
 
     {"maxpool 3x3/2 stem", case_maxpool, 2, 32, 32, 64, .kernel = 3, .stride = 2, .pad = 1},
-    {"maxpool 3x3/2, ties", case_maxpool, 2, 16, 16, 16, .kernel = 3, .stride = 2, .pad = 1, .levels = 3},
+    {"maxpool 3x3/2, ties", case_maxpool, 2, 16, 16, 16, .kernel = 3, .stride = 2, .pad = 1,
+     .levels = 3},
     {"maxpool 3x3/2, odd", case_maxpool, 3, 33, 7, 48, .kernel = 3, .stride = 2, .pad = 1},
     {"maxpool 3x3/2, one pixel", case_maxpool, 2, 1, 1, 8, .kernel = 3, .stride = 2, .pad = 1},
-    {"maxpool 2x2/2, rest left over", case_maxpool, 2, 5, 9, 3, .kernel = 2, .stride = 2, .levels = 4},
+    {"maxpool 2x2/2, rest left over", case_maxpool, 2, 5, 9, 3, .kernel = 2, .stride = 2,
+     .levels = 4},
     {"maxpool 3x3/1", case_maxpool, 1, 6, 5, 17, .kernel = 3, .stride = 1, .pad = 1, .levels = 2},
 
     {"avgpool 1x1x3", case_avgpool, 2, 1, 1, 3},
