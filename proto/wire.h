@@ -14,15 +14,15 @@
 
 enum {
     WIRE_VERSION = 1,
-    WIRE_NAME_MAX = 64,           /* bytes with the NUL */
-    WIRE_TEXT_MAX = 512,          /* error text, bytes with the NUL */
+    WIRE_NAME_MAX = 64,  /* bytes with the NUL */
+    WIRE_TEXT_MAX = 512, /* error text, bytes with the NUL */
     WIRE_DATASETS_MAX = 64,
-    WIRE_CONTROL_MAX = 64 << 10,  /* bytes of a control message */
-    WIRE_HEADER_MAX = 4 << 20,    /* bytes of a Batch header */
-    WIRE_FRAME_MAX = 4 << 20,     /* bytes of a pixel frame */
-    WIRE_FRAMES_MAX = 64,         /* of one batch: 256 MiB */
-    WIRE_BATCH_MAX = 4096,        /* samples */
-    WIRE_OMEGAS_MAX = 16384,      /* views x samples */
+    WIRE_CONTROL_MAX = 64 << 10, /* bytes of a control message */
+    WIRE_HEADER_MAX = 4 << 20,   /* bytes of a Batch header */
+    WIRE_FRAME_MAX = 4 << 20,    /* bytes of a pixel frame */
+    WIRE_FRAMES_MAX = 64,        /* of one batch: 256 MiB */
+    WIRE_BATCH_MAX = 4096,       /* samples */
+    WIRE_OMEGAS_MAX = 16384,     /* views x samples */
 };
 
 /* Faults of an image: why a sample was substituted. */
@@ -41,14 +41,14 @@ const char *wire_fault_name(enum wire_fault fault);
 
 enum wire_code {
     WIRE_OK,
-    WIRE_BAD_MESSAGE,     /* not understood, or out of bounds */
-    WIRE_BAD_SPEC,        /* the law or batch is refused; text says which field */
+    WIRE_BAD_MESSAGE, /* not understood, or out of bounds */
+    WIRE_BAD_SPEC,    /* the law or batch is refused; text says which field */
     WIRE_UNKNOWN_DATASET,
     WIRE_DATASET_TOO_SMALL, /* fewer samples than a batch needs */
-    WIRE_UNKNOWN_SESSION, /* open it (again) */
-    WIRE_BAD_RANGE,       /* epoch or index outside the session */
-    WIRE_BUSY,            /* window exceeded; retry later */
-    WIRE_TOO_MANY_BAD,    /* the dataset's bad images are above the limit */
+    WIRE_UNKNOWN_SESSION,   /* open it (again) */
+    WIRE_BAD_RANGE,         /* epoch or index outside the session */
+    WIRE_BUSY,              /* window exceeded; retry later */
+    WIRE_TOO_MANY_BAD,      /* the dataset's bad images are above the limit */
     WIRE_INTERNAL,
     WIRE_CODES,
 };
@@ -112,8 +112,8 @@ struct wire_batch {
     uint32_t epoch, index;
     uint32_t n_samples, n_views;
     uint32_t sizes[OMEGA_VIEWS_MAX];
-    const struct omega *omega;   /* [n_views][n_samples] */
-    const int64_t *labels;       /* [n_samples], -1 = none */
+    const struct omega *omega; /* [n_views][n_samples] */
+    const int64_t *labels;     /* [n_samples], -1 = none */
     uint32_t n_substituted;
     const struct wire_substitution *substituted;
     uint32_t n_frames;
@@ -180,13 +180,16 @@ int wire_new(uint32_t omegas, struct wire **ret);
 void wire_free(struct wire *wire);
 
 /* Packs into wire's own buffer; *ret_bytes stays valid until the next pack. -EMSGSIZE above the
- * limits, -EINVAL for values that wire_unpack would refuse. */
+ * limits, -EINVAL for values that wire_unpack would refuse. The message is only read. */
 int wire_pack(struct wire *wire, const struct wire_message *message, const void **ret_bytes,
               size_t *ret_len);
 
 /* -EBADMSG with the field named for anything malformed, out of bounds, of an unknown type or
- * version; arrays in ret stay valid until the next unpack. A batch's omegas have passed omega_check
- * and its frame sizes add up to the pixels of its views. */
+ * version; arrays in ret stay valid until the next unpack. A batch's omegas have passed
+ * omega_check, those of one position name one sample, and its frames are whole images of one view
+ * each that add up to its views. A spec has its counts and names in bounds only: the session asks
+ * spec_check, so that it can answer with WIRE_BAD_SPEC. A label may still be above the dataset's
+ * classes. */
 int wire_unpack(struct wire *wire, const void *bytes, size_t len, struct wire_message *ret);
 
 #endif
