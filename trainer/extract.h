@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* extract: the frozen backbone's output for every image of a dataset: one pass of a loader's
+ * batches (evaluation law, dataset order) through the model's own forward pass. */
+#ifndef AUGSTREAM_TRAINER_EXTRACT_H
+#define AUGSTREAM_TRAINER_EXTRACT_H
+
+#include "trainer/model.h"
+#include "trainer/recv.h"
+
+struct features {
+    size_t n, d;
+    float *x;         /* [n][d] */
+    int64_t *labels;  /* [n], -1 = none */
+    int64_t *samples; /* [n]: the sample that was seen (a substitute's, where one was bad) */
+};
+
+/* Called for every batch after its features are in place, with the first row's number; for callers
+ * that want the pixels as well. Returns 0 or -errno, which ends the pass. */
+typedef int (*features_batch_fn)(void *hint, const struct recv_batch *batch, size_t first);
+
+struct features_config {
+    const struct spec *spec; /* one view, at most model_rows samples a batch */
+    const struct conf_strs *endpoints;
+    uint32_t window;
+    double deadline_s, retry_s;
+    const volatile int *stop;   /* as recv_next; may be NULL */
+    features_batch_fn on_batch; /* may be NULL */
+    void *hint;
+};
+
+/* The caller frees with features_done. Errors are recv's and model_infer's. */
+int features_extract(struct model *model, const struct features_config *config,
+                     struct features *ret);
+void features_done(struct features *features); /* fine on a zeroed struct */
+
+#endif

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* knn: nearest-neighbour accuracy of frozen features, the paper's measure during training. */
+#ifndef AUGSTREAM_TRAINER_KNN_H
+#define AUGSTREAM_TRAINER_KNN_H
+
+#include "trainer/extract.h"
+
+/* The share of queries whose nearest bank row by cosine (ties: the lower row) has their label, in
+ * [0,1]. -EINVAL when a side is empty, unlabelled or of another width. */
+int knn_accuracy(const struct features *bank, const struct features *query, double *ret);
+
+#endif
