@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 enum {
-    ITEM_PATH_MAX = 1024,        /* bytes with the NUL */
+    ITEM_PATH_MAX = 1024, /* bytes with the NUL */
     SOURCE_SAMPLES_MAX = 1 << 28,
     SOURCE_CLASSES_MAX = 1 << 20,
 };
@@ -53,5 +53,8 @@ struct source {
 /* -ENOENT / -ENOTDIR / -ENODATA (no samples) / -EINVAL (no such format), path named. */
 int source_open(const char *format, const char *path, struct source **ret);
 void source_free(struct source *source);
+
+/* The formats' openers, one file each. */
+int folder_open(const char *path, struct source **ret);
 
 #endif

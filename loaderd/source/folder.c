@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* folder: takes a folder of class folders, gives a source. The classes are the folders directly
+ * below, sorted bytewise: the first is label 0, and an empty one keeps its number. A class holds
+ * the images at any depth below it, sorted by folder, then by name, as torchvision's ImageFolder
+ * does. A folder without sub-folders is accepted too: its images have no label (-1). Images are
+ * told by their names; everything else, and whatever is hidden, is counted as ignored. Symbolic
+ * links are followed. The names are kept in one block; after folder_open nothing changes, so any
+ * thread may read. Does not open an image: what a file holds is the decoder's business. */
+#include "loaderd/source/source.h"
+
+#include "common/auto.h"
+#include "common/err.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fts.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+enum { NO_CLASS = UINT32_MAX };
+
+static const char *const image_endings[] = {".jpg", ".jpeg", ".png", ".webp"};
+
+struct entry {
+    uint64_t name; /* of its path below the root, in names */
+    uint64_t bytes;
+    uint32_t folder_len; /* bytes of the path before the file's own name */
+    uint32_t class;      /* while scanning in the order found; then the label */
+};
+
+struct class
+{
+    uint64_t name;  /* in names */
+    uint32_t found; /* its place in the order of the walk */
+};
+
+struct folder {
+    struct source source; /* first: callers hold a pointer to it */
+    char *root;
+    char *names; /* NUL-terminated strings, one after the other */
+    size_t names_len, names_cap;
+    struct entry *entries;
+    size_t n_entries, entries_cap;
+    struct class *classes;
+    size_t n_classes, classes_cap;
+};
+
+static void folder_free(struct folder *folder)
+{
+    free(folder->root);
+    free(folder->names);
+    free(folder->entries);
+    free(folder->classes);
+    free(folder);
+}
+
+static void folder_auto(struct folder **folder)
+{
+    if (*folder)
+        folder_free(*folder);
+}
+
+/* The block with room for n more elements of `size` bytes, NULL when there is no memory (the old
+ * block stays as it was). */
+static void *grow(void *block, size_t *cap, size_t have, size_t n, size_t size)
+{
+    if (have + n <= *cap)
+        return block;
+    size_t want = (have + n) * 2 + 64;
+    void *fresh = reallocarray(block, want, size);
+    if (fresh)
+        *cap = want;
+    else
+        err_set(-ENOMEM, "no memory for a dataset's list of %zu elements", want);
+    return fresh;
+}
+
+static int keep_name(struct folder *folder, const char *name, uint64_t *ret)
+{
+    size_t len = strlen(name) + 1;
+    char *names = grow(folder->names, &folder->names_cap, folder->names_len, len, 1);
+    if (!names)
+        return -ENOMEM;
+    folder->names = names;
+    memcpy(folder->names + folder->names_len, name, len);
+    *ret = folder->names_len;
+    folder->names_len += len;
+    return 0;
+}
+
+static bool is_image_name(const char *name)
+{
+    size_t len = strlen(name);
+    for (size_t i = 0; i < ARRAY_LEN(image_endings); i++) {
+        size_t end = strlen(image_endings[i]);
+        if (len > end && strcasecmp(name + len - end, image_endings[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+static int add_class(struct folder *folder, const FTSENT *e)
+{
+    if (folder->n_classes >= SOURCE_CLASSES_MAX)
+        return err_set(-E2BIG, "%s: more than %d class folders", folder->root, SOURCE_CLASSES_MAX);
+    struct class *classes =
+        grow(folder->classes, &folder->classes_cap, folder->n_classes, 1, sizeof *classes);
+    if (!classes)
+        return -ENOMEM;
+    folder->classes = classes;
+    struct class *class = &classes[folder->n_classes];
+    class->found = (uint32_t)folder->n_classes;
+    int r = keep_name(folder, e->fts_name, &class->name);
+    if (r == 0)
+        folder->n_classes++;
+    return r;
+}
+
+static int add_file(struct folder *folder, const FTSENT *e)
+{
+    if (!is_image_name(e->fts_name)) {
+        folder->source.ignored++;
+        return 0;
+    }
+    if (folder->n_entries >= SOURCE_SAMPLES_MAX)
+        return err_set(-E2BIG, "%s: more than %d images", folder->root, SOURCE_SAMPLES_MAX);
+    if (e->fts_pathlen >= ITEM_PATH_MAX)
+        return err_set(-ENAMETOOLONG, "%s: a path of more than %d bytes", e->fts_path,
+                       ITEM_PATH_MAX - 1);
+    struct entry *entries =
+        grow(folder->entries, &folder->entries_cap, folder->n_entries, 1, sizeof *entries);
+    if (!entries)
+        return -ENOMEM;
+    folder->entries = entries;
+    struct entry *entry = &entries[folder->n_entries];
+    const char *below = e->fts_path + strlen(folder->root);
+    below += strspn(below, "/");
+    int r = keep_name(folder, below, &entry->name);
+    if (r < 0)
+        return r;
+    entry->bytes = (uint64_t)e->fts_statp->st_size;
+    entry->folder_len = (uint32_t)(strlen(below) - strlen(e->fts_name));
+    entry->class = e->fts_level > 1 ? (uint32_t)folder->n_classes - 1 : NO_CLASS;
+    folder->n_entries++;
+    return 0;
+}
+
+/* One thing that the walk met. */
+static int add(struct folder *folder, FTS *walk, FTSENT *e)
+{
+    switch (e->fts_info) {
+    case FTS_DP:
+        return 0;
+    case FTS_D:
+        if (e->fts_level == 0)
+            return 0;
+        if (e->fts_name[0] == '.') {
+            folder->source.ignored++;
+            fts_set(walk, e, FTS_SKIP);
+            return 0;
+        }
+        return e->fts_level == 1 ? add_class(folder, e) : 0;
+    case FTS_F:
+        if (e->fts_level == 0)
+            return err_set(-ENOTDIR, "%s: not a folder", e->fts_path);
+        if (e->fts_name[0] == '.') {
+            folder->source.ignored++;
+            return 0;
+        }
+        return add_file(folder, e);
+    case FTS_DC:
+        return err_set(-ELOOP, "%s: a link that leads back to a folder above it", e->fts_path);
+    case FTS_DNR:
+    case FTS_ERR:
+    case FTS_NS:
+        return err_set(-e->fts_errno, "%s: %s", e->fts_path, strerror(e->fts_errno));
+    default: /* a dangling link, a socket, a device */
+        folder->source.ignored++;
+        return 0;
+    }
+}
+
+static void walk_close(FTS **walk)
+{
+    if (*walk)
+        fts_close(*walk);
+}
+
+static int scan(struct folder *folder)
+{
+    char *roots[] = {folder->root, NULL};
+    /* The walk is depth first, so the class last entered is the one that a file belongs to. */
+    FTS *walk auto_with(walk_close) = fts_open(roots, FTS_LOGICAL | FTS_NOCHDIR, NULL);
+    if (!walk)
+        return err_set(-errno, "%s: %s", folder->root, strerror(errno));
+    for (;;) {
+        errno = 0;
+        FTSENT *e = fts_read(walk);
+        if (!e)
+            return errno ? err_set(-errno, "%s: %s", folder->root, strerror(errno)) : 0;
+        int r = add(folder, walk, e);
+        if (r < 0)
+            return r;
+    }
+}
+
+static int class_order(const void *pa, const void *pb, void *names)
+{
+    const struct class *a = pa, *b = pb;
+    return strcmp((char *)names + a->name, (char *)names + b->name);
+}
+
+static int entry_order(const void *pa, const void *pb, void *names)
+{
+    const struct entry *a = pa, *b = pb;
+    if (a->class != b->class)
+        return a->class < b->class ? -1 : 1;
+    const char *name_a = (char *)names + a->name, *name_b = (char *)names + b->name;
+    size_t shorter = a->folder_len < b->folder_len ? a->folder_len : b->folder_len;
+    int order = memcmp(name_a, name_b, shorter);
+    if (order == 0 && a->folder_len != b->folder_len)
+        return a->folder_len < b->folder_len ? -1 : 1;
+    return order ? order : strcmp(name_a + a->folder_len, name_b + b->folder_len);
+}
+
+/* Beside class folders, images of the root itself belong to no class: they are left out. */
+static void drop_unclassed(struct folder *folder)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < folder->n_entries; i++)
+        if (folder->entries[i].class != NO_CLASS)
+            folder->entries[kept++] = folder->entries[i];
+    folder->source.ignored += folder->n_entries - kept;
+    folder->n_entries = kept;
+}
+
+/* Sorts the classes and gives every entry its class's rank. */
+static int number_classes(struct folder *folder)
+{
+    size_t n = folder->n_classes;
+    uint32_t *label auto_free = reallocarray(NULL, n, sizeof *label);
+    if (!label)
+        return err_set(-ENOMEM, "no memory for %zu classes", n);
+    qsort_r(folder->classes, n, sizeof *folder->classes, class_order, folder->names);
+    for (size_t i = 0; i < n; i++)
+        label[folder->classes[i].found] = (uint32_t)i;
+    for (size_t i = 0; i < folder->n_entries; i++)
+        folder->entries[i].class = label[folder->entries[i].class];
+    return 0;
+}
+
+static int32_t entry_label(const struct entry *entry)
+{
+    return entry->class == NO_CLASS ? -1 : (int32_t)entry->class;
+}
+
+static void fingerprint(struct folder *folder)
+{
+    struct digest d;
+    digest_init(&d);
+    for (size_t i = 0; i < folder->n_entries; i++) {
+        const struct entry *entry = &folder->entries[i];
+        digest_add_str(&d, folder->names + entry->name);
+        digest_add_u64(&d, entry->bytes);
+        digest_add_u64(&d, (uint64_t)(int64_t)entry_label(entry));
+    }
+    digest_end(&d, folder->source.fingerprint);
+}
+
+static void item(const struct source *source, uint32_t sample, struct item *ret)
+{
+    const struct folder *folder = (const struct folder *)source;
+    assert(sample < folder->n_entries);
+    const struct entry *entry = &folder->entries[sample];
+    *ret = (struct item){.sample = sample, .label = entry_label(entry), .coding = ITEM_FILE};
+    snprintf(ret->path, sizeof ret->path, "%s/%s", folder->root, folder->names + entry->name);
+}
+
+static const char *class_name(const struct source *source, uint32_t label)
+{
+    const struct folder *folder = (const struct folder *)source;
+    assert(label < folder->n_classes);
+    return folder->names + folder->classes[label].name;
+}
+
+static void free_source(struct source *source)
+{
+    folder_free((struct folder *)source);
+}
+
+int folder_open(const char *path, struct source **ret)
+{
+    struct folder *folder auto_with(folder_auto) = calloc(1, sizeof *folder);
+    if (!folder || !(folder->root = strdup(path)))
+        return err_set(-ENOMEM, "no memory for dataset %s", path);
+    for (size_t len = strlen(path); len > 1 && folder->root[len - 1] == '/'; len--)
+        folder->root[len - 1] = 0;
+    int r = scan(folder);
+    if (r < 0)
+        return r;
+    if (folder->n_classes > 0) {
+        drop_unclassed(folder);
+        r = number_classes(folder);
+        if (r < 0)
+            return r;
+    }
+    if (folder->n_entries == 0)
+        return err_set(-ENODATA, "%s: no images (.jpg .jpeg .png .webp) in %s", path,
+                       folder->n_classes > 0 ? "its class folders" : "this folder");
+    qsort_r(folder->entries, folder->n_entries, sizeof *folder->entries, entry_order,
+            folder->names);
+    fingerprint(folder);
+    folder->source.samples = folder->n_entries;
+    folder->source.classes = (uint32_t)folder->n_classes;
+    folder->source.item = item;
+    folder->source.class_name = class_name;
+    folder->source.free = free_source;
+    *ret = &take_ptr(&folder)->source;
+    return 0;
+}
