@@ -93,6 +93,8 @@ extern const struct conf_table recipe_table;
 /* Defaults, file (may be NULL), assignments in order, then every cross-field check. -EINVAL. */
 int recipe_load(struct recipe *recipe, const char *path, const char *const *sets, size_t n_sets);
 
+/* --- recipe_spec.c: what the other rooms read from a recipe --- */
+
 /* The training spec that loaders are asked for; and that of an evaluation pass over a dataset:
  * one view, shorter side resized to size, centre crop, dataset order, last batch partial. */
 void recipe_spec(const struct recipe *recipe, struct spec *ret);
