@@ -15,13 +15,14 @@ void render_free(struct render *render);
 struct render_task {
     const struct item *item;
     const struct spec *spec;
-    uint32_t epoch, batch;               /* omega_key */
-    uint8_t *out[OMEGA_VIEWS_MAX];       /* [size][size][3] of each view */
+    uint32_t epoch, batch;                /* omega_key */
+    uint8_t *out[OMEGA_VIEWS_MAX];        /* [size][size][3] of each view */
     struct omega *omega[OMEGA_VIEWS_MAX]; /* where each view's record goes */
 };
 
 /* 0, or -EBADMSG with *ret_fault (an image's fault; err_text() says what, path named), or another
  * -errno for trouble that is not the image's. */
-int render_sample(struct render *render, const struct render_task *task, enum wire_fault *ret_fault);
+int render_sample(struct render *render, const struct render_task *task,
+                  enum wire_fault *ret_fault);
 
 #endif

@@ -24,7 +24,7 @@ static inline int farthest(const uint8_t *a, const uint8_t *b, size_t n)
 static inline int decode_gold_check(const char *prefix)
 {
     struct gold gold;
-    gold_open(&gold, GOLD_DIR "/decode.gold", "AUGDEC01");
+    gold_open(&gold, TESTS_DIR "/gold/decode.gold", "AUGDEC01");
     struct image image = {0};
     int held = 0;
     for (uint32_t left = gold_u32(&gold); left > 0; left--) {

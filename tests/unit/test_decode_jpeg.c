@@ -17,7 +17,7 @@ static void test_gold(void **state)
 static uint8_t *sample(size_t *ret_len)
 {
     struct gold gold;
-    gold_open(&gold, GOLD_DIR "/decode.gold", "AUGDEC01");
+    gold_open(&gold, TESTS_DIR "/gold/decode.gold", "AUGDEC01");
     gold_u32(&gold);
     gold_take(&gold, 32 + 16);
     *ret_len = gold_u32(&gold);

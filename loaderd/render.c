@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* render: takes one sample's item and the spec, gives its views and their omega. Owns the file's
+ * bytes, the decoded picture and the planes, all reused from sample to sample; one thread per
+ * struct render. It picks no samples and replaces none: what to do about a fault is the caller's.
+ */
+#include "loaderd/render.h"
+
+#include "common/auto.h"
+#include "common/err.h"
+#include "loaderd/augment/augment.h"
+#include "loaderd/decode/decode.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { BYTES_STEP = 1 << 20 /* the file buffer grows in steps of this */ };
+
+struct render {
+    struct augment *augment;
+    struct image image;
+    uint8_t *bytes;
+    size_t capacity;
+};
+
+int render_new(struct render **ret)
+{
+    int rc = decode_open();
+    if (rc < 0)
+        return rc;
+    struct render *render = calloc(1, sizeof *render);
+    if (!render)
+        return err_set(-ENOMEM, "no memory to render with");
+    /* Planes for the largest view there may be: pages that no view touches cost nothing. */
+    rc = augment_new(OMEGA_VIEW_MAX, &render->augment);
+    if (rc < 0) {
+        free(render);
+        return rc;
+    }
+    *ret = render;
+    return 0;
+}
+
+void render_free(struct render *render)
+{
+    if (!render)
+        return;
+    augment_free(render->augment);
+    image_done(&render->image);
+    free(render->bytes);
+    free(render);
+}
+
+static int unreadable(const struct item *item, const char *why, enum wire_fault *ret_fault)
+{
+    *ret_fault = FAULT_UNREADABLE;
+    return err_set(-EBADMSG, "%s: %s", item->path, why);
+}
+
+/* Files that cannot be opened are their own fault, unless it is this process that is short. */
+static int item_open(const struct item *item, enum wire_fault *ret_fault)
+{
+    /* A FIFO in the folder must not hold the worker up. */
+    const int fd = open(item->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd >= 0)
+        return fd;
+    if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
+        return err_set(-errno, "%s: %s", item->path, strerror(errno));
+    return unreadable(item, strerror(errno), ret_fault);
+}
+
+/* The bytes of the item that fd holds, or the fault that keeps them. */
+static int item_length(const struct item *item, int fd, size_t *ret_len, enum wire_fault *ret_fault)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return unreadable(item, strerror(errno), ret_fault);
+    if (!S_ISREG(st.st_mode))
+        return unreadable(item, "not a regular file", ret_fault);
+    const uint64_t size = (uint64_t)st.st_size;
+    if (item->offset > size || item->length > size - item->offset)
+        return unreadable(item, "shorter than when it was listed", ret_fault);
+    const uint64_t len = item->length ? item->length : size - item->offset;
+    if (len > DECODE_FILE_MAX) {
+        *ret_fault = FAULT_TOO_LARGE;
+        return err_set(-EBADMSG, "%s: %llu bytes: the limit is %d", item->path,
+                       (unsigned long long)len, DECODE_FILE_MAX);
+    }
+    *ret_len = (size_t)len;
+    return 0;
+}
+
+static int bytes_reserve(struct render *render, size_t len)
+{
+    if (len <= render->capacity)
+        return 0;
+    const size_t capacity = (len + BYTES_STEP - 1) / BYTES_STEP * BYTES_STEP;
+    free(render->bytes); /* what they held is of no use to the next file */
+    render->capacity = 0;
+    render->bytes = malloc(capacity);
+    if (!render->bytes)
+        return err_set(-ENOMEM, "no memory for a file of %zu bytes", len);
+    render->capacity = capacity;
+    return 0;
+}
+
+static int item_read(struct render *render, const struct item *item, size_t *ret_len,
+                     enum wire_fault *ret_fault)
+{
+    auto_close int fd = item_open(item, ret_fault);
+    if (fd < 0)
+        return fd;
+    size_t len = 0;
+    int rc = item_length(item, fd, &len, ret_fault);
+    if (rc < 0)
+        return rc;
+    rc = bytes_reserve(render, len);
+    if (rc < 0)
+        return rc;
+    for (size_t at = 0; at < len;) {
+        const ssize_t n = pread(fd, render->bytes + at, len - at, (off_t)(item->offset + at));
+        if (n == 0)
+            return unreadable(item, "shorter than when it was listed", ret_fault);
+        if (n < 0 && errno != EINTR)
+            return unreadable(item, strerror(errno), ret_fault);
+        at += n > 0 ? (size_t)n : 0;
+    }
+    *ret_len = len;
+    return 0;
+}
+
+int render_sample(struct render *render, const struct render_task *task, enum wire_fault *ret_fault)
+{
+    const struct spec *spec = task->spec;
+    size_t len = 0;
+    int rc = item_read(render, task->item, &len, ret_fault);
+    if (rc < 0)
+        return rc;
+    rc = decode_image(render->bytes, len, &render->image, ret_fault);
+    if (rc < 0) /* decode knows what is wrong, this file knows where */
+        return err_set(rc, "%s: %s", task->item->path, err_text());
+    for (uint32_t v = 0; v < spec->n_views; v++) {
+        const struct omega_key key = {.seed = spec->seed,
+                                      .epoch = task->epoch,
+                                      .batch = task->batch,
+                                      .sample = task->item->sample,
+                                      .view = v};
+        omega_draw(&spec->views[v], &key, render->image.w, render->image.h, task->omega[v]);
+        augment_view(render->augment, &render->image, &spec->views[v], task->omega[v],
+                     task->out[v]);
+    }
+    return 0;
+}

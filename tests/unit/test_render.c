@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* render: a sample's views are a function of its task alone, whatever was rendered before; every
+ * way in which a file can fail is a fault that names the file. */
+#include "test.h"
+
+#include "loaderd/decode/decode.h"
+#include "loaderd/render.h"
+#include "tests/gold/gold.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { SIZE = 24, BYTES = 3 * SIZE * SIZE };
+
+static char folder[64];
+static struct spec spec = {.dataset = "test", .seed = 77, .batch = 1, .n_views = 2};
+
+struct result {
+    uint8_t pixels[2][BYTES];
+    struct omega omega[2];
+};
+
+static struct item item_of(const char *name, uint32_t sample)
+{
+    struct item item = {.sample = sample, .label = -1, .coding = ITEM_FILE};
+    snprintf(item.path, sizeof item.path, "%s/%s", folder, name);
+    return item;
+}
+
+static void write_file(const char *name, const void *bytes, size_t len)
+{
+    const struct item item = item_of(name, 0);
+    FILE *out = fopen(item.path, "wb");
+    assert_non_null(out);
+    assert_int_equal(fwrite(bytes, 1, len, out), len);
+    assert_int_equal(fclose(out), 0);
+}
+
+/* a.jpg: the first file of the gold set; within.bin: the same between other bytes. */
+static int set_up(void **state)
+{
+    (void)state;
+    snprintf(folder, sizeof folder, "/tmp/augstream-render-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    struct gold gold;
+    gold_open(&gold, TESTS_DIR "/gold/decode.gold", "AUGDEC01");
+    gold_u32(&gold);
+    gold_take(&gold, 32 + 16);
+    const uint32_t len = gold_u32(&gold);
+    const void *jpeg = gold_take(&gold, len);
+    write_file("a.jpg", jpeg, len);
+    write_file("cut.jpg", jpeg, len / 2);
+    write_file("empty.jpg", jpeg, 0);
+    auto_free char *within = calloc(1, len + 200);
+    assert_non_null(within);
+    memcpy(within + 100, jpeg, len);
+    write_file("within.bin", within, len + 200);
+    free(gold.bytes);
+    for (uint32_t v = 0; v < 2; v++)
+        spec.views[v] = (struct view_spec){
+            .size = SIZE,
+            .scale = {0.2, 1},
+            .ratio = {0.75, 4.0 / 3},
+            .flip = 0.5,
+            .jitter = {.p = 0.8, .brightness = 0.4, .contrast = 0.4, .saturation = 0.4, .hue = 0.1},
+            .grayscale = 0.2,
+            .blur = {.p = 0.5, .sigma = {0.1, 2}, .kernel = 9}};
+    assert_int_equal(view_spec_check(&spec.views[0]), 0);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"a.jpg",      "cut.jpg",  "empty.jpg",
+                                        "within.bin", "fifo.jpg", "large.jpg"};
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        const struct item item = item_of(names[i], 0);
+        unlink(item.path);
+    }
+    return rmdir(folder);
+}
+
+static int render(struct render *r, const struct item *item, struct result *ret,
+                  enum wire_fault *fault)
+{
+    const struct render_task task = {.item = item,
+                                     .spec = &spec,
+                                     .epoch = 3,
+                                     .batch = 5,
+                                     .out = {ret->pixels[0], ret->pixels[1]},
+                                     .omega = {&ret->omega[0], &ret->omega[1]}};
+    *fault = FAULT_NONE;
+    return render_sample(r, &task, fault);
+}
+
+static void test_pure(void **state)
+{
+    (void)state;
+    struct render *one, *other;
+    assert_int_equal(render_new(&one), 0);
+    assert_int_equal(render_new(&other), 0);
+    static struct result first, again, elsewhere;
+    enum wire_fault fault;
+    for (uint32_t sample = 0; sample < 20; sample++) {
+        const struct item item = item_of("a.jpg", sample);
+        struct item within = item_of("within.bin", sample);
+        within.offset = 100;
+        struct stat st;
+        assert_int_equal(stat(item.path, &st), 0);
+        within.length = (uint64_t)st.st_size;
+        const struct item bad = item_of("cut.jpg", sample);
+        assert_int_equal(render(one, &item, &first, &fault), 0);
+        assert_int_equal(render(one, &bad, &again, &fault), -EBADMSG);
+        assert_int_equal(render(one, &item, &again, &fault), 0);
+        assert_int_equal(render(other, &within, &elsewhere, &fault), 0);
+        assert_memory_equal(first.pixels, again.pixels, sizeof first.pixels);
+        assert_memory_equal(first.pixels, elsewhere.pixels, sizeof first.pixels);
+        for (int v = 0; v < 2; v++) {
+            assert_int_equal(omega_check(&first.omega[v], &spec.views[v]), 0);
+            assert_int_equal(first.omega[v].sample, sample);
+        }
+    }
+    render_free(one);
+    render_free(other);
+    render_free(NULL);
+}
+
+/* The two views of one law are two draws, and so are two samples of one file. */
+static void test_views_differ(void **state)
+{
+    (void)state;
+    struct render *r;
+    assert_int_equal(render_new(&r), 0);
+    static struct result a, b;
+    enum wire_fault fault;
+    const struct item item = item_of("a.jpg", 1), twin = item_of("a.jpg", 2);
+    assert_int_equal(render(r, &item, &a, &fault), 0);
+    assert_int_equal(render(r, &twin, &b, &fault), 0);
+    assert_memory_not_equal(a.pixels[0], a.pixels[1], BYTES);
+    assert_memory_not_equal(a.pixels[0], b.pixels[0], BYTES);
+    render_free(r);
+}
+
+static void test_faults(void **state)
+{
+    (void)state;
+    assert_int_equal(mkfifo(item_of("fifo.jpg", 0).path, 0600), 0);
+    const struct item large = item_of("large.jpg", 0);
+    write_file("large.jpg", "", 0);
+    assert_int_equal(truncate(large.path, (off_t)DECODE_FILE_MAX + 1), 0); /* sparse */
+    static const struct {
+        const char *name;
+        uint64_t offset, length;
+        enum wire_fault fault;
+    } rows[] = {
+        {"cut.jpg", 0, 0, FAULT_TRUNCATED},
+        {"empty.jpg", 0, 0, FAULT_NOT_IMAGE},
+        {"missing.jpg", 0, 0, FAULT_UNREADABLE},
+        {"fifo.jpg", 0, 0, FAULT_UNREADABLE},
+        {"", 0, 0, FAULT_UNREADABLE},
+        {"large.jpg", 0, 0, FAULT_TOO_LARGE},
+        {"a.jpg", 1 << 20, 0, FAULT_UNREADABLE},
+        {"a.jpg", 0, 1 << 20, FAULT_UNREADABLE},
+        {"a.jpg", 9, UINT64_MAX, FAULT_UNREADABLE},
+        {"a.jpg", 9, 20, FAULT_NOT_IMAGE},
+    };
+    struct render *r;
+    assert_int_equal(render_new(&r), 0);
+    static struct result result;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct item item = item_of(rows[i].name, 0);
+        item.offset = rows[i].offset;
+        item.length = rows[i].length;
+        enum wire_fault fault;
+        assert_int_equal(render(r, &item, &result, &fault), -EBADMSG);
+        assert_int_equal(fault, rows[i].fault);
+        assert_non_null(strstr(err_text(), item.path));
+    }
+    render_free(r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_pure),
+        cmocka_unit_test(test_views_differ),
+        cmocka_unit_test(test_faults),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
