@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ref: memory, input, linear, rows and the optimiser against PyTorch's numbers. */
+#include "wave.h"
+
+#include <string.h>
+
+static void test_memory(void **state)
+{
+    const struct ops *o = *state;
+    static const size_t sizes[] = {0, 1, 63, 64, 65, 100000};
+    for (size_t i = 0; i < ARRAY_LEN(sizes); i++) {
+        uint8_t *p = o->mem_new(o, sizes[i]);
+        assert_non_null(p);
+        assert_int_equal((uintptr_t)p % 64, 0);
+        for (size_t k = 0; k < sizes[i]; k++)
+            assert_int_equal(p[k], 0);
+        o->mem_free(o, p);
+    }
+    assert_null(o->mem_new(o, SIZE_MAX));
+    assert_null(o->mem_new(o, SIZE_MAX - 70));
+    o->mem_free(o, NULL);
+}
+
+static void test_layout_is_plain(void **state)
+{
+    const struct ops *o = *state;
+    float host[24], data[24], back[24];
+    struct tensor t = {.n = 2, .h = 2, .w = 2, .c = 3, .data = data};
+    wave_fill(host, 24, wave_a);
+    assert_int_equal(o->tensor_import(o, host, &t), 0);
+    assert_memory_equal(data, host, sizeof(host));
+    assert_int_equal(o->tensor_export(o, &t, back), 0);
+    assert_memory_equal(back, host, sizeof(host));
+}
+
+static void test_input(void **state)
+{
+    const struct ops *o = *state;
+    const float mean[3] = {0.5f, 0.25f, 0.75f}, std[3] = {0.5f, 0.25f, 1.0f};
+    const uint8_t pixels[6] = {0, 255, 51, 255, 0, 102};
+    float data[3 * 6] = {0};
+    const float want[6] = {-1, 3, -0.55f, 1, -1, -0.35f};
+    struct tensor x = {.n = 3, .h = 1, .w = 2, .c = 3, .data = data};
+    assert_int_equal(o->input_normalize(o, pixels, 1, mean, std, &x, 1), 0);
+    assert_near(data + 6, want, 6);
+    for (size_t i = 0; i < 6; i++) /* the other rows are not its business */
+        assert_true(data[i] == 0 && data[12 + i] == 0);
+}
+
+static void test_linear(void **state)
+{
+    const struct ops *o = *state;
+    float x[6], w[6], y[4], dx[6], dw[6], db[2];
+    const float b[2] = {.5f, -.25f}, dy[4] = {1, -2, .5f, 3};
+    wave_fill(x, 6, wave_a);
+    wave_fill(w, 6, wave_b);
+    struct tensor tx = {2, 1, 1, 3, x}, ty = {2, 1, 1, 2, y}, tdx = {2, 1, 1, 3, dx};
+    struct tensor tdy = {2, 1, 1, 2, (float *)dy};
+
+    assert_int_equal(o->linear_forward(o, &tx, w, b, &ty), 0);
+    assert_near(y, (const float[]){1.125f, 0.0625f, -0.84375f, -1.40625f}, 4);
+    assert_int_equal(o->linear_forward(o, &tx, w, NULL, &ty), 0);
+    assert_near(y, (const float[]){0.625f, 0.3125f, -1.34375f, -1.15625f}, 4);
+
+    const float want_dx[6] = {0.25f, -0.375f, -1, -1.875f, 0.3125f, 2.5f};
+    assert_int_equal(o->linear_backward_data(o, &tdy, w, &tdx, false), 0);
+    assert_near(dx, want_dx, 6);
+    assert_int_equal(o->linear_backward_data(o, &tdy, w, &tdx, true), 0);
+    for (size_t i = 0; i < 6; i++)
+        assert_true(dx[i] == 2 * want_dx[i]);
+
+    assert_int_equal(o->linear_backward_weight(o, &tx, &tdy, dw, db), 0);
+    assert_near(dw, (const float[]){-0.625f, 0.625f, -0.875f, 6.25f, -0.25f, -1.25f}, 6);
+    assert_near(db, (const float[]){1.5f, 1}, 2);
+    assert_int_equal(o->linear_backward_weight(o, &tx, &tdy, dw, NULL), 0);
+}
+
+static void test_pair(void **state)
+{
+    const struct ops *o = *state;
+    float x[8] = {1, 2, 3, 4, 5, 6, 7, 8}, y[16], dx[8] = {100};
+    struct tensor tx = {4, 1, 1, 2, x}, ty = {4, 1, 1, 4, y}, tdx = {4, 1, 1, 2, dx};
+    const float want[16] = {1, 2, 5, 6, 3, 4, 7, 8, 5, 6, 1, 2, 7, 8, 3, 4};
+    assert_int_equal(o->pair_forward(o, &tx, &ty), 0);
+    assert_memory_equal(y, want, sizeof(want));
+    /* Each x went into two places: the way back doubles it, on top of what was there. */
+    assert_int_equal(o->pair_backward(o, &ty, &tdx), 0);
+    assert_near(dx, (const float[]){102, 4, 6, 8, 10, 12, 14, 16}, 8);
+}
+
+static void test_fill_add(void **state)
+{
+    const struct ops *o = *state;
+    float a[3] = {1, 2, 3}, sum[4] = {10, 20, 30, 40};
+    assert_int_equal(o->add(o, a, sum, 3), 0);
+    assert_memory_equal(sum, ((const float[]){11, 22, 33, 40}), sizeof(sum));
+    assert_int_equal(o->fill(o, sum, 3, -1.5f), 0);
+    assert_memory_equal(sum, ((const float[]){-1.5f, -1.5f, -1.5f, 40}), sizeof(sum));
+}
+
+/* Three steps of torch.optim.SGD(lr=.1, momentum=.9, weight_decay=.01) in float32. */
+static void test_sgd(void **state)
+{
+    const struct ops *o = *state;
+    const float lr = 0.2f;
+    struct sgd s = {.lr = &lr, .lr_scale = 0.5f, .momentum = 0.9f, .weight_decay = 0.01f};
+    float w[3] = {1, -2, .5f}, m[3] = {0};
+    static const float d[3] = {.5f, .25f, -1};
+    static const float want[3][3] = {{0.949000001f, -2.023f, 0.5995f},
+                                     {0.802151024f, -2.09167695f, 0.888450503f},
+                                     {0.519184768f, -2.22639465f, 1.44761753f}};
+    for (int step = 0; step < 3; step++) {
+        float now[3];
+        for (size_t i = 0; i < 3; i++)
+            now[i] = d[i] * (float)(step + 1);
+        assert_int_equal(o->sgd_step(o, &s, w, now, m, 3), 0);
+        assert_near(w, want[step], 3);
+    }
+    assert_near(m, (const float[]){2.82966232f, 1.34717631f, -5.59167004f}, 3);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_memory), cmocka_unit_test(test_layout_is_plain),
+        cmocka_unit_test(test_input),  cmocka_unit_test(test_linear),
+        cmocka_unit_test(test_pair),   cmocka_unit_test(test_fill_add),
+        cmocka_unit_test(test_sgd),
+    };
+    return cmocka_run_group_tests(tests, open_ref, close_ref);
+}
