@@ -44,4 +44,8 @@ int ckpt_prune(const char *folder, uint64_t keep);
 /* "backbone.*" without the prefix: torchvision's state_dict, but for its classifier fc. */
 int ckpt_save_backbone(struct net *net, const char *path);
 
+/* Reads such a file into the net's "backbone.*", checked whole before anything changes; tensors
+ * that the backbone does not have (a classifier's fc) are passed over. -EBADMSG / -ENOENT. */
+int ckpt_load_backbone(struct net *net, const char *path);
+
 #endif
