@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* task: what travels between the daemon and one of its worker processes, over a SOCK_SEQPACKET
+ * pair: one struct is one record, so nothing is ever split or joined. Both ends are built together;
+ * a record of another size is an error. The pixels and omegas go into the shared slot, not here. */
+#ifndef AUGSTREAM_LOADERD_TASK_H
+#define AUGSTREAM_LOADERD_TASK_H
+
+#include "loaderd/batch/session.h"
+#include "loaderd/source/source.h"
+#include "proto/wire.h"
+
+#include <stdint.h>
+
+enum {
+    TASK_FD_SOCKET = 3, /* a worker's file descriptors, beside 0, 1, 2 */
+    TASK_FD_POOL = 4,
+};
+
+enum task_kind {
+    TASK_SPEC = 1, /* daemon -> worker: struct task_spec; the next tasks of this session use it */
+    TASK_RENDER,   /* daemon -> worker: struct task_render; answered by one TASK_DONE, in order */
+    TASK_READY,    /* worker -> daemon: struct task_done, once, when it can take tasks */
+    TASK_DONE,     /* worker -> daemon: struct task_done */
+};
+
+struct task_spec {
+    uint32_t kind;
+    uint32_t session; /* below SESSIONS_MAX */
+    struct spec spec;
+};
+
+struct task_render {
+    uint32_t kind;
+    uint32_t session;
+    uint64_t ticket; /* comes back as it is */
+    uint32_t slot;
+    uint32_t epoch, batch;
+    uint32_t position, n_samples; /* of the batch in the slot */
+    struct item item;
+};
+
+struct task_done {
+    uint32_t kind;
+    int32_t code; /* as render_sample: 0, -EBADMSG with fault, another -errno */
+    uint64_t ticket;
+    uint32_t fault; /* enum wire_fault */
+    char text[WIRE_TEXT_MAX];
+};
+
+#endif

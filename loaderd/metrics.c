@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* metrics: takes events, gives counters, log lines and a summary. What a peer can cause at will is
+ * logged at debug only, so that it cannot flood the log. */
+#include "loaderd/metrics.h"
+
+#include "common/log.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+void metrics_fault(struct metrics *m, const char *dataset, const struct item *item,
+                   enum wire_fault fault, const char *text)
+{
+    m->faults[fault]++;
+    log_warn("dataset %s: sample %" PRIu32 " is bad and will be substituted: %s: %s", dataset,
+             item->sample, wire_fault_name(fault), text[0] ? text : item->path);
+}
+
+void metrics_worker_exit(struct metrics *m, const struct metrics_exit *exit)
+{
+    char how[64];
+    m->worker_exits++;
+    m->worker_overdue += exit->overdue != 0;
+    if (exit->overdue)
+        snprintf(how, sizeof how, "was too slow with one image and was killed");
+    else if (exit->signal)
+        snprintf(how, sizeof how, "died of signal %d", exit->signal);
+    else
+        snprintf(how, sizeof how, "exited with %" PRId64, exit->code);
+    log_warn("worker %" PRIu32 " (pid %d) %s; a new one starts in %" PRIu64 " ms", exit->worker,
+             exit->pid, how, exit->restart_ms);
+}
+
+void metrics_bad_message(struct metrics *m, const char *text)
+{
+    m->bad_messages++;
+    log_debug("message refused: %s", text);
+}
+
+void metrics_lost_edge(struct metrics *m)
+{
+    m->lost_edges++;
+    log_warn("a message was found by the safety timer only (lost edge %" PRIu64 ")", m->lost_edges);
+}
+
+int metrics_line(const struct metrics *m, char *ret, size_t cap)
+{
+    uint64_t faults = 0;
+    for (uint32_t i = 0; i < FAULT_KINDS; i++)
+        faults += m->faults[i];
+    return snprintf(ret, cap,
+                    "%" PRIu64 " batches, %" PRIu64 " samples, %" PRIu64 " MiB sent; %" PRIu64
+                    " bad images, %" PRIu64 " substitutions, %" PRIu64 " requests refused, %" PRIu64
+                    " worker exits, %" PRIu64 " lost edges",
+                    m->batches, m->samples, m->bytes >> 20, faults, m->substituted, m->refused,
+                    m->worker_exits, m->lost_edges);
+}

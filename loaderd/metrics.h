@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* metrics: counts what happened, and says in the log what a person should know: every warning of
+ * the running daemon has its counter here. The daemon's thread. */
+#ifndef AUGSTREAM_LOADERD_METRICS_H
+#define AUGSTREAM_LOADERD_METRICS_H
+
+#include "loaderd/source/source.h"
+#include "proto/wire.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct metrics {
+    uint64_t batches, samples, bytes; /* sent */
+    uint64_t substituted;             /* samples of these */
+    uint64_t shared;                  /* requests answered by a batch already being made */
+    uint64_t faults[FAULT_KINDS];     /* bad samples, each counted once */
+    uint64_t refused;                 /* requests answered with Error */
+    uint64_t bad_messages;            /* of these, not understood */
+    uint64_t replies_lost;            /* small replies that a peer's full queue had no room for */
+    uint64_t sends_delayed;           /* batches that waited for room in a peer's queue */
+    uint64_t peers_gone;              /* found gone with requests outstanding */
+    uint64_t worker_exits;            /* not asked for */
+    uint64_t worker_overdue;          /* of these, killed at the deadline */
+    uint64_t lost_edges;              /* messages that only the safety timer found: must stay 0 */
+};
+
+/* A sample was found bad for the first time. */
+void metrics_fault(struct metrics *m, const char *dataset, const struct item *item,
+                   enum wire_fault fault, const char *text);
+
+/* A worker process ended by itself (status as waitpid's: code, or the signal). */
+struct metrics_exit {
+    uint32_t worker;
+    int pid;
+    int64_t code;
+    int signal;
+    int overdue; /* it was killed at the deadline */
+    uint64_t restart_ms;
+};
+void metrics_worker_exit(struct metrics *m, const struct metrics_exit *exit);
+
+void metrics_bad_message(struct metrics *m, const char *text);
+void metrics_lost_edge(struct metrics *m);
+
+/* One line: "12 batches, 3072 samples ..." Returns the length, as snprintf. */
+int metrics_line(const struct metrics *m, char *ret, size_t cap);
+
+#endif

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* dataset: a source under the name that loaderd.yaml gives it, and what is known of its bad
+ * samples. The daemon's thread. */
+#ifndef AUGSTREAM_LOADERD_DATASET_H
+#define AUGSTREAM_LOADERD_DATASET_H
+
+#include "loaderd/source/source.h"
+#include "proto/wire.h"
+
+#include <stdbool.h>
+
+struct dataset {
+    char name[WIRE_NAME_MAX];
+    struct source *source;
+    uint8_t *faults; /* [samples] enum wire_fault, FAULT_NONE = not known to be bad */
+};
+
+/* dataset must be zeroed. Errors as source_open; -EINVAL for a name that the wire cannot carry. */
+int dataset_open(struct dataset *dataset, const char *name, const char *format, const char *path);
+void dataset_done(struct dataset *dataset); /* fine on a zeroed struct */
+
+/* Notes a bad sample; true when it was not known before. */
+bool dataset_mark(struct dataset *dataset, uint32_t sample, enum wire_fault fault);
+
+/* Why a sample need not be tried again, or FAULT_NONE. Unreadable bytes may be read another day
+ * (a network file system came back), so they are noted, and still tried. */
+enum wire_fault dataset_fault(const struct dataset *dataset, uint32_t sample);
+
+#endif

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* batch: who stands where does not depend on the order in which samples come back, nor on whether a
+ * bad sample was known before; what is sealed is what lies in the slot. */
+#include "numbered.h"
+
+#include "common/crc32c.h"
+#include "loaderd/batch/batch.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { SAMPLES = 100, BATCH = 16, SIZE = 8 };
+
+static struct dataset dataset;
+static struct sessions *sessions;
+static struct session *session;
+static struct batch *batch;
+static unsigned char *slot;
+
+static int setup(void **state)
+{
+    (void)state;
+    dataset = numbered_dataset("d", SAMPLES);
+    struct session_config config = {
+        .datasets = &dataset, .n_datasets = 1, .slot_pixels = 1 << 20, .bad_rate_max = 1};
+    enum wire_code code;
+    struct spec spec = numbered_spec("d", BATCH, SIZE);
+    if (sessions_new(&config, &sessions) < 0 || session_open(sessions, &spec, &session, &code) < 0)
+        return -1;
+    batch = calloc(1, sizeof *batch);
+    slot = aligned_alloc(SLOT_ALIGN, (1 << 20) + SLOT_EXTRA / SLOT_ALIGN * SLOT_ALIGN);
+    return batch && slot ? 0 : -1;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    free(slot);
+    free(batch);
+    sessions_free(sessions);
+    dataset_done(&dataset);
+    return 0;
+}
+
+/* What a worker leaves: the sample's number in every pixel and in every omega. */
+static void render(const struct task_render *task)
+{
+    struct slot_layout layout;
+    slot_layout(&session->spec, task->n_samples, &layout);
+    for (uint32_t v = 0; v < session->spec.n_views; v++) {
+        memset(slot + layout.view[v] + task->position * layout.image[v], (int)task->item.sample,
+               layout.image[v]);
+        struct omega *omega = (struct omega *)(slot + layout.omega);
+        omega[v * task->n_samples + task->position].sample = task->item.sample;
+    }
+}
+
+static bool is_bad(uint32_t sample)
+{
+    return sample % 5 == 0;
+}
+
+/* Makes the whole batch; `window` tasks are out at a time and come back last first. */
+static void make(uint32_t index, uint32_t window)
+{
+    struct task_render tasks[BATCH];
+    uint32_t n = 0;
+    batch_begin(batch, session, 3, index, 0);
+    while (batch->placed < batch->n) {
+        while (n < window) {
+            int r = batch_next(batch, &tasks[n]);
+            if (r < 0) {
+                assert_int_equal(r, -EAGAIN);
+                break;
+            }
+            n++;
+        }
+        assert_true(n > 0);
+        const struct task_render *task = &tasks[--n];
+        if (is_bad(task->item.sample)) {
+            dataset_mark(&dataset, task->item.sample, FAULT_TRUNCATED);
+            assert_int_equal(batch_replace(batch, task->position, FAULT_TRUNCATED), 0);
+        } else {
+            render(task);
+            batch_place(batch, task->position);
+        }
+    }
+    assert_int_equal(batch_seal(batch, slot), 0);
+}
+
+static void test_same_in_any_order(void **state)
+{
+    (void)state;
+    make(2, 1);
+    struct wire_batch first = batch->header;
+    int64_t labels[BATCH];
+    struct wire_substitution substituted[BATCH];
+    struct omega omega[2 * BATCH];
+    memcpy(labels, batch->labels, sizeof labels);
+    memcpy(substituted, batch->substituted, sizeof substituted);
+    memcpy(omega, first.omega, sizeof omega);
+    assert_true(first.n_substituted > 0);
+
+    for (uint32_t window = 1; window <= BATCH; window *= 2) {
+        for (int known = 0; known < 2; known++) {
+            if (!known)
+                memset(dataset.faults, 0, SAMPLES);
+            memset(slot, 0xee, 1 << 20);
+            make(2, window);
+            assert_int_equal(batch->header.n_frames, first.n_frames);
+            for (uint32_t f = 0; f < first.n_frames; f++)
+                assert_int_equal(batch->header.frames[f].crc32c, first.frames[f].crc32c);
+            assert_memory_equal(batch->labels, labels, sizeof labels);
+            assert_int_equal(batch->header.n_substituted, first.n_substituted);
+            assert_memory_equal(batch->substituted, substituted,
+                                first.n_substituted * sizeof substituted[0]);
+            for (uint32_t i = 0; i < 2 * BATCH; i++)
+                assert_int_equal(batch->header.omega[i].sample, omega[i].sample);
+        }
+    }
+}
+
+static void test_sealed(void **state)
+{
+    (void)state;
+    make(0, 4);
+    const struct wire_batch *header = &batch->header;
+    struct order order;
+    order_init(&order, SAMPLES, session->spec.seed, 3, true);
+    uint32_t s = 0;
+    for (uint32_t i = 0; i < BATCH; i++) {
+        uint32_t scheduled = order_sample(&order, i), sample = header->omega[i].sample;
+        assert_false(is_bad(sample));
+        assert_int_equal(header->labels[i], sample % 10);
+        assert_int_equal(slot[batch->frame_at[0] + i * SIZE * SIZE * 3], sample);
+        if (!is_bad(scheduled)) {
+            assert_int_equal(sample, scheduled);
+            continue;
+        }
+        assert_int_equal(header->substituted[s].position, i);
+        assert_int_equal(header->substituted[s].sample, scheduled);
+        assert_int_equal(header->substituted[s].fault, FAULT_TRUNCATED);
+        s++;
+    }
+    assert_int_equal(header->n_substituted, s);
+    assert_int_equal(header->n_frames, 2);
+    for (uint32_t f = 0; f < 2; f++) {
+        assert_int_equal(header->frames[f].bytes, BATCH * SIZE * SIZE * 3);
+        assert_int_equal(header->frames[f].crc32c,
+                         crc32c(0, slot + batch->frame_at[f], header->frames[f].bytes));
+    }
+    assert_memory_equal(header->session, session->id, DIGEST_BYTES);
+    assert_int_equal(session->placed, BATCH);
+    assert_int_equal(session->replaced, s);
+}
+
+static void test_returned(void **state)
+{
+    (void)state;
+    struct task_render first, again, rest;
+    batch_begin(batch, session, 0, 0, 0);
+    assert_int_equal(batch_next(batch, &first), 0);
+    assert_int_equal(first.position, 0);
+    assert_int_equal(batch->flying, 1);
+    batch_return(batch, first.position);
+    assert_int_equal(batch->flying, 0);
+    assert_int_equal(batch_next(batch, &again), 0);
+    assert_int_equal(again.position, 0);
+    assert_int_equal(again.item.sample, first.item.sample);
+    for (uint32_t i = 1; i < BATCH; i++)
+        assert_int_equal(batch_next(batch, &rest), 0);
+    assert_int_equal(batch_next(batch, &rest), -EAGAIN);
+}
+
+static void test_none_good(void **state)
+{
+    (void)state;
+    struct task_render task;
+    batch_begin(batch, session, 0, 0, 0);
+    assert_int_equal(batch_next(batch, &task), 0);
+    for (int i = 0; i < BATCH_ATTEMPTS_MAX; i++) {
+        assert_int_equal(batch_replace(batch, task.position, FAULT_NOT_IMAGE), 0);
+        do
+            assert_int_equal(batch_next(batch, &task), 0);
+        while (task.position != 0);
+        batch->flying = 1;
+    }
+    assert_int_equal(batch_replace(batch, task.position, FAULT_NOT_IMAGE), -ENODATA);
+
+    memset(dataset.faults, FAULT_NOT_IMAGE, SAMPLES);
+    batch_begin(batch, session, 0, 0, 0);
+    assert_int_equal(batch_next(batch, &task), -ENODATA);
+    assert_non_null(strstr(err_text(), "dataset d"));
+}
+
+static void test_wrong_omega(void **state)
+{
+    (void)state;
+    make(1, 1);
+    struct omega *omega = (struct omega *)(slot + batch->layout.omega);
+    omega[3].sample ^= 1;
+    assert_int_equal(batch_seal(batch, slot), -EIO);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_same_in_any_order), TEST(test_sealed),      TEST(test_returned),
+        TEST(test_none_good),         TEST(test_wrong_omega),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

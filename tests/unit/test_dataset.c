@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* dataset: a bad sample is news once, and is passed over from then on, but for bytes that could not
+ * be read. */
+#include "numbered.h"
+
+#include "loaderd/source/dataset.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+static void test_open(void **state)
+{
+    (void)state;
+    char root[] = "/tmp/augstream-dataset-XXXXXX", file[64];
+    assert_non_null(mkdtemp(root));
+    snprintf(file, sizeof file, "%s/a.png", root);
+    FILE *f = fopen(file, "w");
+    assert_non_null(f);
+    fclose(f);
+    struct dataset dataset = {0};
+    char longest[WIRE_NAME_MAX + 1];
+    memset(longest, 'n', sizeof longest);
+    longest[WIRE_NAME_MAX] = 0;
+    assert_int_equal(dataset_open(&dataset, longest, "folder", root), -EINVAL);
+    assert_int_equal(dataset_open(&dataset, "", "folder", root), -EINVAL);
+    assert_int_equal(dataset_open(&dataset, "d", "papyrus", root), -EINVAL);
+    assert_int_equal(dataset_open(&dataset, longest + 1, "folder", root), 0);
+    assert_string_equal(dataset.name, longest + 1);
+    assert_int_equal(dataset.source->samples, 1);
+    dataset_done(&dataset);
+    dataset_done(&dataset);
+    unlink(file);
+    rmdir(root);
+}
+
+static void test_faults(void **state)
+{
+    (void)state;
+    struct dataset dataset = numbered_dataset("d", 5);
+    assert_int_equal(dataset_fault(&dataset, 4), FAULT_NONE);
+    assert_true(dataset_mark(&dataset, 4, FAULT_TRUNCATED));
+    assert_false(dataset_mark(&dataset, 4, FAULT_TRUNCATED));
+    assert_int_equal(dataset_fault(&dataset, 4), FAULT_TRUNCATED);
+    assert_true(dataset_mark(&dataset, 0, FAULT_UNREADABLE));
+    assert_false(dataset_mark(&dataset, 0, FAULT_UNREADABLE));
+    assert_int_equal(dataset_fault(&dataset, 0), FAULT_NONE);
+    dataset_done(&dataset);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_open),
+        cmocka_unit_test(test_faults),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

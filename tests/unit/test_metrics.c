@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* metrics: every event moves its counter, and the summary tells them. */
+#include "test.h"
+
+#include "common/log.h"
+#include "loaderd/metrics.h"
+
+#include <string.h>
+
+static void test_counts(void **state)
+{
+    (void)state;
+    log_open("test", LOG_ERROR); /* the warnings themselves are test_loaderd's business */
+    struct metrics m = {.batches = 3, .samples = 12, .bytes = 5 << 20, .substituted = 2};
+    struct item item = {.sample = 9, .path = "a/9.jpg"};
+    metrics_fault(&m, "d", &item, FAULT_TRUNCATED, "a/9.jpg: ends early");
+    metrics_fault(&m, "d", &item, FAULT_CRASH, "");
+    metrics_worker_exit(&m, &(struct metrics_exit){.signal = 9, .overdue = 1});
+    metrics_worker_exit(&m, &(struct metrics_exit){.signal = 11});
+    metrics_worker_exit(&m, &(struct metrics_exit){.code = 70});
+    metrics_bad_message(&m, "nonsense");
+    metrics_lost_edge(&m);
+    assert_int_equal(m.faults[FAULT_TRUNCATED], 1);
+    assert_int_equal(m.faults[FAULT_CRASH], 1);
+    assert_int_equal(m.worker_exits, 3);
+    assert_int_equal(m.worker_overdue, 1);
+    assert_int_equal(m.bad_messages, 1);
+    assert_int_equal(m.lost_edges, 1);
+    char line[512];
+    int n = metrics_line(&m, line, sizeof line);
+    assert_int_equal(n, strlen(line));
+    assert_string_equal(line, "3 batches, 12 samples, 5 MiB sent; 2 bad images, 2 substitutions, "
+                              "0 requests refused, 3 worker exits, 1 lost edges");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_counts)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
