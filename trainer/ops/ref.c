@@ -13,7 +13,7 @@ enum { MEM_ALIGN = 64 };
 static void *mem_new(const struct ops *o, size_t bytes)
 {
     (void)o;
-    if (bytes > SIZE_MAX - MEM_ALIGN)
+    if (bytes > PTRDIFF_MAX - MEM_ALIGN) /* no object is bigger */
         return NULL;
     size_t whole = (bytes + MEM_ALIGN - 1) / MEM_ALIGN * MEM_ALIGN;
     if (!whole)
