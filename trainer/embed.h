@@ -16,11 +16,12 @@ struct embed_config {
     size_t n_datasets;
     uint32_t workers; /* 0 = one per core */
     uint32_t window;
+    const volatile int *stop; /* embed_start gives up with -EINTR when it is nonzero; or NULL */
 };
 
 /* The loaderd binary: beside this program's own, or ../loaderd/, or in PATH (in that order);
- * $AUGSTREAM_LOADERD overrides. -ENOENT, or -EBADMSG with the loader's own last line of error when
- * it ended before READY. */
+ * $AUGSTREAM_LOADERD overrides. -ENOENT without one. When it ends before READY: its own last line
+ * of error, and the error that its exit code stands for. */
 int embed_start(const struct embed_config *config, struct embed **ret);
 const char *embed_endpoint(const struct embed *embed); /* ipc://... */
 const char *embed_tap(const struct embed *embed);

@@ -52,6 +52,7 @@ int features_extract(struct model *model, const struct features_config *config,
         .deadline_s = config->deadline_s,
         .retry_s = config->retry_s,
         .epochs = 1,
+        .stop = config->stop,
     };
     struct recv *recv = NULL;
     struct features f = {0};

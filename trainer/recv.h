@@ -15,8 +15,9 @@ struct recv_config {
     const struct conf_strs *endpoints;
     uint32_t window;
     double deadline_s, retry_s;
-    uint32_t epoch, index; /* the first batch wanted */
-    uint32_t epochs;       /* ends after this many epochs from epoch 0 */
+    uint32_t epoch, index;    /* the first batch wanted */
+    uint32_t epochs;          /* ends after this many epochs from epoch 0 */
+    const volatile int *stop; /* recv_open gives up with -EINTR when it is nonzero; or NULL */
 };
 
 /* Connects and opens the session at every loader that answers; -ETIMEDOUT naming the endpoints when

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* embed: finds a program, gives it a configuration, waits for READY, passes its words on, ends it.
+ * The program is this test itself, started again with "--config": a child that does as the
+ * dataset's name says. The real loader is run by the flow tests. */
+#include "test.h"
+
+#include "common/file.h"
+#include "common/notify.h"
+#include "trainer/embed.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* --- the child --- */
+
+static int child(const char *config_path)
+{
+    auto_free char *config = NULL;
+    size_t len;
+    if (file_read(config_path, 1 << 16, &config, &len) < 0)
+        return 99;
+    if (strstr(config, "\"bad data\"")) {
+        fputs("first line\naugstream-loaderd: error: /x: no such folder\n", stderr);
+        return EXIT_DATA;
+    }
+    if (strstr(config, "\"bad config\"")) {
+        fputs("augstream-loaderd: error: loaderd.yaml:3: unknown key", stderr); /* no newline */
+        return EXIT_CONFIG;
+    }
+    if (strstr(config, "\"silent\""))
+        return 3;
+    if (strstr(config, "\"killed\""))
+        raise(SIGKILL);
+    sigset_t term;
+    sigemptyset(&term);
+    sigaddset(&term, SIGTERM);
+    sigprocmask(SIG_BLOCK, &term, NULL);
+    if (strstr(config, "\"slow\"")) /* never READY */
+        kill(getppid(), SIGUSR1);
+    else if (notify_send("STATUS=scanning") < 0 || notify_send("STATUS=up\nREADY=1\n") < 0)
+        return 98;
+    int got;
+    sigwait(&term, &got);
+    const char *mark =
+        getenv("TEST_EMBED_MARK"); /* shows what it was given, and that it ended well */
+    FILE *out = mark ? fopen(mark, "w") : NULL;
+    if (out) {
+        fwrite(config, 1, len, out);
+        fclose(out);
+    }
+    return 0;
+}
+
+/* --- the tests --- */
+
+static char folder[] = "/tmp/augstream-test-XXXXXX";
+static char mark[64];
+
+static int setup(void **state)
+{
+    (void)state;
+    if (!mkdtemp(folder))
+        return -1;
+    snprintf(mark, sizeof mark, "%s/mark", folder);
+    setenv("TMPDIR", folder, 1);
+    setenv("TEST_EMBED_MARK", mark, 1);
+    setenv("WATCHDOG_USEC", "1", 1);
+    setenv("AUGSTREAM_LOADERD", "/proc/self/exe", 1);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    unlink(mark);
+    return rmdir(folder); /* fails where embed left something */
+}
+
+static int start(const char *name, const volatile int *stop, struct embed **ret)
+{
+    const struct embed_dataset sets[] = {{name, "/data/a \"b\"\\c", "folder"},
+                                         {"knn", "x\ny", "folder"}};
+    const struct embed_config config = {
+        .datasets = sets, .n_datasets = 2, .workers = 3, .window = 5, .stop = stop};
+    return embed_start(&config, ret);
+}
+
+static void test_runs(void **state)
+{
+    (void)state;
+    struct embed *e;
+    assert_int_equal(start("good", NULL, &e), 0);
+    assert_memory_equal(embed_endpoint(e), "ipc:///tmp/augstream-test-", 26);
+    assert_memory_equal(embed_tap(e), "ipc:///tmp/augstream-test-", 26);
+    assert_string_not_equal(embed_endpoint(e), embed_tap(e));
+    char expected[1024];
+    snprintf(expected, sizeof expected,
+             "listen: \"%s\"\ntap: \"%s\"\nworkers: 3\nwindow: 5\nlog: notice\ndatasets:\n"
+             "  \"good\": {path: \"/data/a \\\"b\\\"\\\\c\", format: \"folder\"}\n"
+             "  \"knn\": {path: \"x\\x0ay\", format: \"folder\"}\n",
+             embed_endpoint(e), embed_tap(e));
+    embed_stop(e);
+    char *config;
+    size_t len;
+    assert_int_equal(file_read(mark, 1 << 16, &config, &len), 0);
+    assert_string_equal(config, expected);
+    free(config);
+    embed_stop(NULL);
+}
+
+static void test_ends_early(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        int code;
+        const char *says;
+    } rows[] = {
+        {"bad data", -EBADMSG, "embedded loader: /x: no such folder"},
+        {"bad config", -EINVAL, "embedded loader: loaderd.yaml:3: unknown key"},
+        {"silent", -EIO, "embedded loader: ended with exit code 3 and no word"},
+        {"killed", -EIO, "embedded loader: ended by signal 9"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct embed *e = NULL;
+        assert_int_equal(start(rows[i].name, NULL, &e), rows[i].code);
+        assert_string_equal(err_text(), rows[i].says);
+        assert_null(e);
+    }
+}
+
+static volatile int stop_flag;
+static void on_signal(int signal)
+{
+    (void)signal;
+    stop_flag = 1;
+}
+
+static void test_stopped_before_ready(void **state)
+{
+    (void)state;
+    struct embed *e;
+    signal(SIGUSR1, on_signal); /* the child sends it when it runs */
+    assert_int_equal(start("slow", &stop_flag, &e), -EINTR);
+}
+
+static void test_no_binary(void **state)
+{
+    (void)state;
+    struct embed *e;
+    setenv("AUGSTREAM_LOADERD", "/nonexistent/loaderd", 1);
+    assert_int_equal(start("good", NULL, &e), -ENOENT);
+    assert_non_null(strstr(err_text(), "/nonexistent/loaderd"));
+    setenv("AUGSTREAM_LOADERD", "/proc/self/exe", 1);
+
+    char deep[256];
+    snprintf(deep, sizeof deep, "/tmp/%0120d", 0);
+    setenv("TMPDIR", deep, 1);
+    assert_int_equal(start("good", NULL, &e), -ENAMETOOLONG);
+    setenv("TMPDIR", "/nonexistent", 1);
+    assert_int_equal(start("good", NULL, &e), -ENOENT);
+    setenv("TMPDIR", folder, 1);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 3 && strcmp(argv[1], "--config") == 0)
+        return child(argv[2]);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_runs),
+        cmocka_unit_test(test_ends_early),
+        cmocka_unit_test(test_stopped_before_ready),
+        cmocka_unit_test(test_no_binary),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
