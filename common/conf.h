@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* conf: one table of options drives the YAML file, --set a.b=v, --help, the bounds and the dump.
- * The only door to libfyaml. Messages name the file and line (or "--set"), the key, what was wrong
- * and, for an unknown key, the nearest known one. */
+ * Nested mappings give dotted names; anchors, aliases, tags and double keys are refused. Messages
+ * name the file and line ("path:line: key: ...") or "--set key: ...", what was wrong and, for an
+ * unknown key, the nearest known one. */
 #ifndef AUGSTREAM_COMMON_CONF_H
 #define AUGSTREAM_COMMON_CONF_H
 
@@ -63,15 +64,16 @@ struct conf_table {
 /* Sets every option to its default; -EINVAL only for a broken table. */
 int conf_defaults(const struct conf_table *table, void *base);
 
-/* Defaults must be in place. -EINVAL (message with file:line) on any error; base is then partly
- * written and must not be used. */
+/* Defaults must be in place. -EINVAL on any error (also where there is no such file); base is then
+ * partly written and must not be used. */
 int conf_load(const struct conf_table *table, void *base, const char *path);
 
 /* One "a.b=v": v is YAML flow text. Message prefix "--set a.b". */
 int conf_set(const struct conf_table *table, void *base, const char *assignment);
 
 /* -EINVAL naming the first option without default that nobody gave. Given-ness is kept in base's
- * value: an empty CONF_STR / CONF_STRS is not given; only those two types may have def NULL. */
+ * value: an empty CONF_STR / CONF_STRS is not given; only those two types may have def NULL. path
+ * (NULL when there was no file) and the line of the group around the option go into the message. */
 int conf_complete(const struct conf_table *table, const void *base, const char *path);
 
 /* The whole resolved configuration as YAML that conf_load reads back to the same values. */
