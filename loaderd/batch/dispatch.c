@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* dispatch: takes (session, epoch, index), gives sealed batches. A batch is in one list: making, or
+ * finished, or (handed over, or free) in none. A batch that failed or that nobody wants any more
+ * stays in making until its last sample has come back, for a worker may still write into its slot.
+ * All memory is made at the start. */
+#include "loaderd/batch/dispatch.h"
+
+#include "common/err.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+TAILQ_HEAD(batches, batch);
+
+struct dispatch {
+    struct dispatch_config config;
+    struct batches making, finished;
+    uint32_t n_free;
+    struct batch **free;   /* [slots] the first n_free are free */
+    struct batch *batches; /* [slots] */
+};
+
+int dispatch_new(const struct dispatch_config *config, struct dispatch **ret)
+{
+    uint32_t slots = pool_slots(config->pool);
+    struct dispatch *dispatch = calloc(1, sizeof *dispatch);
+    if (dispatch) {
+        TAILQ_INIT(&dispatch->making);
+        TAILQ_INIT(&dispatch->finished);
+        dispatch->free = calloc(slots, sizeof(struct batch *));
+        dispatch->batches = calloc(slots, sizeof(struct batch));
+    }
+    if (!dispatch || !dispatch->free || !dispatch->batches) {
+        dispatch_free(dispatch);
+        return err_set(-ENOMEM, "no memory for %u batches", slots);
+    }
+    dispatch->config = *config;
+    for (uint32_t i = 0; i < slots; i++) {
+        dispatch->batches[i].number = i;
+        dispatch->free[dispatch->n_free++] = &dispatch->batches[i];
+    }
+    *ret = dispatch;
+    return 0;
+}
+
+void dispatch_free(struct dispatch *dispatch)
+{
+    if (!dispatch)
+        return;
+    struct batch *batch;
+    TAILQ_FOREACH(batch, &dispatch->making, next) /* left by their users, unfinished */
+    pool_unref(dispatch->config.pool, batch->slot);
+    free(dispatch->free);
+    free(dispatch->batches);
+    free(dispatch);
+}
+
+static struct batch *find(struct batches *batches, const struct session *session, uint32_t epoch,
+                          uint32_t index)
+{
+    struct batch *batch;
+    TAILQ_FOREACH(batch, batches, next)
+    if (batch->session == session && batch->epoch == epoch && batch->index == index &&
+        batch->error == 0)
+        return batch;
+    return NULL;
+}
+
+int dispatch_ask(struct dispatch *dispatch, struct session *session, uint32_t epoch, uint32_t index,
+                 struct batch **ret)
+{
+    struct batch *batch = find(&dispatch->making, session, epoch, index);
+    if (!batch)
+        batch = find(&dispatch->finished, session, epoch, index);
+    if (batch) {
+        dispatch->config.metrics->shared++;
+    } else {
+        uint32_t slot;
+        if (dispatch->n_free == 0 || pool_take(dispatch->config.pool, &slot) < 0)
+            return -EAGAIN;
+        batch = dispatch->free[--dispatch->n_free];
+        batch_begin(batch, session, epoch, index, slot);
+        session_ref(session);
+        TAILQ_INSERT_TAIL(&dispatch->making, batch, next);
+    }
+    batch->users++;
+    *ret = batch;
+    return 0;
+}
+
+/* Nothing points to the batch: slot and struct are free again. */
+static void retire(struct dispatch *dispatch, struct batch *batch)
+{
+    assert(batch->users == 0 && batch->flying == 0);
+    pool_unref(dispatch->config.pool, batch->slot);
+    session_unref(batch->session);
+    batch->session = NULL;
+    dispatch->free[dispatch->n_free++] = batch;
+}
+
+/* No more of its samples are tried. The words are err_text's. */
+static void fail(struct batch *batch, int error)
+{
+    if (batch->error)
+        return;
+    batch->error = error;
+    batch->ring_n = 0;
+    snprintf(batch->error_text, sizeof batch->error_text, "%s", err_text());
+}
+
+/* Moves a batch on whose last flying sample has come back. */
+static void settle(struct dispatch *dispatch, struct batch *batch)
+{
+    if (batch->flying > 0 || (batch->error == 0 && batch->placed < batch->n))
+        return;
+    TAILQ_REMOVE(&dispatch->making, batch, next);
+    if (batch->users == 0) {
+        retire(dispatch, batch);
+        return;
+    }
+    if (batch->error == 0) {
+        int r = batch_seal(batch, pool_data(dispatch->config.pool, batch->slot));
+        if (r < 0)
+            fail(batch, r);
+    }
+    batch->state = BATCH_FINISHED;
+    TAILQ_INSERT_TAIL(&dispatch->finished, batch, next);
+}
+
+void dispatch_release(struct dispatch *dispatch, struct batch *batch)
+{
+    assert(batch->users > 0);
+    if (--batch->users > 0)
+        return;
+    switch (batch->state) {
+    case BATCH_MAKING:
+        fail(batch, err_set(-ECANCELED, "nobody wants this batch any more"));
+        settle(dispatch, batch);
+        break;
+    case BATCH_FINISHED:
+        TAILQ_REMOVE(&dispatch->finished, batch, next);
+        retire(dispatch, batch);
+        break;
+    case BATCH_HANDED:
+        retire(dispatch, batch);
+        break;
+    }
+}
+
+/* Gives as many of one batch's samples as the crew takes; false when it is full. */
+static bool feed(struct batch *batch, struct crew *crew)
+{
+    for (;;) {
+        struct task_render task;
+        int r = batch_next(batch, &task);
+        if (r == -EAGAIN)
+            return true;
+        if (r < 0) {
+            fail(batch, r);
+            return true;
+        }
+        task.ticket = (uint64_t)batch->number << 32 | task.position;
+        if (crew_submit(crew, batch->session, &task) < 0) {
+            batch_return(batch, task.position);
+            return false;
+        }
+    }
+}
+
+void dispatch_feed(struct dispatch *dispatch, struct crew *crew)
+{
+    struct batch *batch = TAILQ_FIRST(&dispatch->making);
+    bool room = true;
+    while (batch && room) {
+        struct batch *next = TAILQ_NEXT(batch, next);
+        room = feed(batch, crew);
+        settle(dispatch, batch); /* it may have failed */
+        batch = next;
+    }
+}
+
+/* The sample is bad: said once, remembered, replaced. */
+static int replace(struct dispatch *dispatch, struct batch *batch, uint32_t position,
+                   const struct crew_result *result)
+{
+    struct dataset *dataset = batch->session->dataset;
+    uint32_t sample = batch->cells[position].sample;
+    if (dataset_mark(dataset, sample, result->fault)) {
+        struct item item;
+        dataset->source->item(dataset->source, sample, &item);
+        metrics_fault(dispatch->config.metrics, dataset->name, &item, result->fault, result->text);
+    }
+    return batch_replace(batch, position, result->fault);
+}
+
+/* A worker's death, its slowness or its own trouble say little about the image: try once more. */
+static bool is_verdict(const struct crew_result *result)
+{
+    return result->code == -EBADMSG && result->fault != FAULT_CRASH &&
+           result->fault != FAULT_DEADLINE;
+}
+
+static int judge(struct dispatch *dispatch, struct batch *batch, uint32_t position,
+                 const struct crew_result *result)
+{
+    struct batch_cell *cell = &batch->cells[position];
+    if (result->code == 0) {
+        batch_place(batch, position);
+        return session_check_rate(dispatch->config.sessions, batch->session);
+    }
+    if (batch->error || result->code == -ECANCELED ||
+        (!is_verdict(result) && ++cell->tries < BATCH_TRIES_MAX)) {
+        batch_return(batch, position);
+        return 0;
+    }
+    if (result->code == -EBADMSG)
+        return replace(dispatch, batch, position, result);
+    batch_return(batch, position);
+    return err_set(-EIO, "a worker cannot render sample %u: %s", cell->sample, result->text);
+}
+
+void dispatch_result(void *hint, const struct crew_result *result)
+{
+    struct dispatch *dispatch = hint;
+    struct batch *batch = &dispatch->batches[result->ticket >> 32];
+    int r = judge(dispatch, batch, (uint32_t)result->ticket, result);
+    if (r < 0)
+        fail(batch, r);
+    if (batch->error)
+        batch->ring_n = 0; /* what came back late is not tried again */
+    settle(dispatch, batch);
+}
+
+struct batch *dispatch_finished(struct dispatch *dispatch)
+{
+    struct batch *batch = TAILQ_FIRST(&dispatch->finished);
+    if (batch) {
+        TAILQ_REMOVE(&dispatch->finished, batch, next);
+        batch->state = BATCH_HANDED;
+    }
+    return batch;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* dispatch: makes batches: takes slots for them, feeds their samples to the crew oldest batch
+ * first, judges what comes back, hands over what is full. A batch that two requests want is made
+ * once. The daemon's thread. Knows no peers. */
+#ifndef AUGSTREAM_LOADERD_DISPATCH_H
+#define AUGSTREAM_LOADERD_DISPATCH_H
+
+#include "common/pool.h"
+#include "loaderd/batch/batch.h"
+#include "loaderd/batch/session.h"
+#include "loaderd/crew/crew.h"
+#include "loaderd/metrics.h"
+
+struct dispatch_config {
+    struct pool *pool;
+    struct sessions *sessions;
+    struct metrics *metrics;
+};
+
+struct dispatch;
+int dispatch_new(const struct dispatch_config *config, struct dispatch **ret);
+void dispatch_free(struct dispatch *dispatch); /* after the crew has closed; NULL is fine */
+
+/* The batch for one more user: begun, or one being made already. -EAGAIN when no slot is free. The
+ * index must be inside the epoch. */
+int dispatch_ask(struct dispatch *dispatch, struct session *session, uint32_t epoch, uint32_t index,
+                 struct batch **ret);
+
+/* One user less. The last one's leaving ends the batch, made or not. */
+void dispatch_release(struct dispatch *dispatch, struct batch *batch);
+
+/* Gives the crew what it has room for. */
+void dispatch_feed(struct dispatch *dispatch, struct crew *crew);
+
+/* crew_config's done; hint is the dispatch. */
+void dispatch_result(void *hint, const struct crew_result *result);
+
+/* The next batch that is sealed, or has failed (batch->error); NULL when there is none. It stays
+ * until its users have released it. */
+struct batch *dispatch_finished(struct dispatch *dispatch);
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* crew: the worker processes. Each decodes and augments one sample at a time into the shared slots.
+ * A worker that dies, or is too slow with one image and is killed, is replaced after a pause that
+ * doubles with each failure in a row; what it was working on is told apart from what it had not
+ * looked at. The daemon's thread. Knows nothing of batches. */
+#ifndef AUGSTREAM_LOADERD_CREW_H
+#define AUGSTREAM_LOADERD_CREW_H
+
+#include "common/pool.h"
+#include "loaderd/batch/session.h"
+#include "loaderd/crew/task.h"
+#include "loaderd/metrics.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+enum {
+    CREW_MAX = 256, /* workers */
+    CREW_DEPTH = 3, /* tasks that one worker holds: one in work, the others hide the way there */
+};
+
+struct crew_result {
+    uint64_t ticket;
+    /* 0; -EBADMSG with fault set (FAULT_CRASH and FAULT_DEADLINE come from here); -ECANCELED: the
+     * worker died without having looked at it; else trouble of the worker's own. */
+    int code;
+    enum wire_fault fault;
+    const char *text; /* "" or what was wrong */
+};
+
+struct crew_config {
+    uv_loop_t *loop;
+    const char *program; /* the worker's path; a loan */
+    uint32_t workers;    /* 1..CREW_MAX */
+    struct pool *pool;
+    struct metrics *metrics;
+    double deadline_s;   /* for one image */
+    uint64_t memory_mib; /* address space of a worker beside the pool */
+    void (*done)(void *hint, const struct crew_result *result); /* may not submit */
+    void *done_hint;
+    void (*fatal)(void *hint, int code); /* a worker ended before the whole crew ever stood */
+    void *fatal_hint;
+};
+
+struct crew;
+/* Starts them all. On failure *ret may be set all the same: close and free it in any case. */
+int crew_new(const struct crew_config *config, struct crew **ret);
+
+bool crew_complete(const struct crew *crew); /* every worker is ready for tasks */
+
+/* Gives a task to the worker with the fewest. -EAGAIN when all hold CREW_DEPTH; done is called once
+ * for each task taken. */
+int crew_submit(struct crew *crew, const struct session *session, const struct task_render *task);
+
+/* Ends the workers; run the loop until crew_closed, then free. No done is called from here on. */
+void crew_close(struct crew *crew);
+bool crew_closed(const struct crew *crew);
+void crew_free(struct crew *crew); /* NULL is fine */
+
+#endif

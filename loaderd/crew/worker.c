@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* worker: takes tasks from the daemon, gives pixels and omegas in slots. One per process: here, and
+ * nowhere else, image bytes of unknown origin meet decoders. The daemon is trusted, yet a task that
+ * would write outside its slot is refused. Does not log. */
+#include "loaderd/crew/worker.h"
+
+#include "common/err.h"
+#include "loaderd/batch/slot.h"
+#include "loaderd/crew/task.h"
+#include "loaderd/render.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+struct worker {
+    const struct worker_config *config;
+    struct render *render;
+    bool known[SESSIONS_MAX];
+    struct spec specs[SESSIONS_MAX];
+};
+
+union record {
+    uint32_t kind;
+    struct task_spec spec;
+    struct task_render render;
+};
+
+static int keep_spec(struct worker *worker, const struct task_spec *task)
+{
+    if (task->session >= SESSIONS_MAX)
+        return err_set(-EBADMSG, "task: session %u", task->session);
+    int r = spec_check(&task->spec);
+    if (r < 0)
+        return r;
+    worker->specs[task->session] = task->spec;
+    worker->known[task->session] = true;
+    return 0;
+}
+
+/* Where the task's views and omegas go; -EBADMSG when that is not inside one slot. */
+static int place(const struct worker *worker, const struct task_render *task,
+                 struct render_task *ret)
+{
+    const struct worker_config *config = worker->config;
+    if (task->session >= SESSIONS_MAX || !worker->known[task->session])
+        return err_set(-EBADMSG, "task: unknown session %u", task->session);
+    const struct spec *spec = &worker->specs[task->session];
+    if (task->n_samples > spec->batch || task->position >= task->n_samples ||
+        task->slot >= config->slots)
+        return err_set(-EBADMSG, "task: position %u of %u in slot %u", task->position,
+                       task->n_samples, task->slot);
+    struct slot_layout layout;
+    slot_layout(spec, task->n_samples, &layout);
+    if (layout.bytes > config->slot_bytes)
+        return err_set(-EBADMSG, "task: %zu bytes do not fit in a slot", layout.bytes);
+    unsigned char *slot = config->base + task->slot * config->slot_bytes;
+    struct omega *omega = (struct omega *)(slot + layout.omega);
+    *ret = (struct render_task){
+        .item = &task->item, .spec = spec, .epoch = task->epoch, .batch = task->batch};
+    for (uint32_t v = 0; v < spec->n_views; v++) {
+        ret->out[v] = slot + layout.view[v] + task->position * layout.image[v];
+        ret->omega[v] = omega + (size_t)v * task->n_samples + task->position;
+    }
+    return 0;
+}
+
+static int answer(const struct worker *worker, const struct task_done *done)
+{
+    for (;;) {
+        ssize_t n = send(worker->config->socket, done, sizeof *done, MSG_NOSIGNAL);
+        if (n == sizeof *done)
+            return 0;
+        if (n < 0 && errno != EINTR)
+            return err_set(-errno, "socket: %s", strerror(errno));
+    }
+}
+
+static int render(struct worker *worker, const struct task_render *task)
+{
+    struct render_task where;
+    int r = place(worker, task, &where);
+    if (r < 0)
+        return r;
+    struct task_done done = {.kind = TASK_DONE, .ticket = task->ticket};
+    enum wire_fault fault = FAULT_NONE;
+    done.code = render_sample(worker->render, &where, &fault);
+    if (done.code < 0)
+        snprintf(done.text, sizeof done.text, "%s", err_text());
+    if (done.code == -EBADMSG)
+        done.fault = fault;
+    return answer(worker, &done);
+}
+
+static int serve(struct worker *worker)
+{
+    int r = answer(worker, &(struct task_done){.kind = TASK_READY});
+    while (r == 0) {
+        union record record;
+        ssize_t n = recv(worker->config->socket, &record, sizeof record, 0);
+        if (n == 0)
+            return 0;
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return err_set(-errno, "socket: %s", strerror(errno));
+        if (n == sizeof record.spec && record.kind == TASK_SPEC)
+            r = keep_spec(worker, &record.spec);
+        else if (n == sizeof record.render && record.kind == TASK_RENDER &&
+                 memchr(record.render.item.path, 0, sizeof record.render.item.path))
+            r = render(worker, &record.render);
+        else
+            r = err_set(-EBADMSG, "task: %zd bytes that are none", n);
+    }
+    return r == -EPIPE || r == -ECONNRESET ? 0 : r; /* the daemon has gone: nobody to tell */
+}
+
+int worker_run(const struct worker_config *config)
+{
+    static struct worker worker; /* the specs are too much for a stack */
+    worker = (struct worker){.config = config};
+    int r = render_new(&worker.render);
+    if (r < 0)
+        return r;
+    r = serve(&worker);
+    render_free(worker.render);
+    return r;
+}

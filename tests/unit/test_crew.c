@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* crew: with real worker processes: a worker that is killed costs the sample it was working on and
+ * no other, one that hangs is killed at the deadline, both are replaced, and none is left behind.
+ */
+#include "garden.h"
+
+#include "common/log.h"
+#include "loaderd/batch/slot.h"
+#include "loaderd/crew/crew.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+enum { SAMPLES = 8, SIZE = 16, SLOT_BYTES = SAMPLES * 2 * SIZE * SIZE * 3 + SLOT_EXTRA };
+
+static struct garden garden;
+static uv_loop_t loop;
+static struct pool *pool;
+static struct metrics metrics;
+static struct crew *crew;
+static struct session session;
+static uint32_t done_n, ok_n, cancelled_n, faults[FAULT_KINDS];
+static int fatal_code;
+
+static void on_done(void *hint, const struct crew_result *result)
+{
+    assert_ptr_equal(hint, &session);
+    done_n++;
+    if (result->code == 0)
+        ok_n++;
+    else if (result->code == -ECANCELED)
+        cancelled_n++;
+    else if (result->code == -EBADMSG)
+        faults[result->fault]++;
+    else
+        fail_msg("%d: %s", result->code, result->text);
+}
+
+static void on_fatal(void *hint, int code)
+{
+    assert_ptr_equal(hint, &crew);
+    fatal_code = code;
+}
+
+static void open_crew(uint32_t workers, double deadline_s, const char *program)
+{
+    done_n = ok_n = cancelled_n = 0;
+    memset(faults, 0, sizeof faults);
+    memset(&metrics, 0, sizeof metrics);
+    fatal_code = 0;
+    struct crew_config config = {.loop = &loop,
+                                 .program = program,
+                                 .workers = workers,
+                                 .pool = pool,
+                                 .metrics = &metrics,
+                                 .deadline_s = deadline_s,
+                                 .memory_mib = 1024,
+                                 .done = on_done,
+                                 .done_hint = &session,
+                                 .fatal = on_fatal,
+                                 .fatal_hint = &crew};
+    assert_int_equal(crew_new(&config, &crew), 0);
+}
+
+static void wait_complete(void)
+{
+    while (!crew_complete(crew))
+        uv_run(&loop, UV_RUN_ONCE);
+}
+
+static void wait_done(uint32_t n)
+{
+    while (done_n < n)
+        uv_run(&loop, UV_RUN_ONCE);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    log_open("test", LOG_ERROR);
+    garden_new(&garden);
+    garden_plant(&garden, "set", SAMPLES);
+    session = (struct session){.generation = 1,
+                               .spec = {.dataset = "set", .batch = SAMPLES, .n_views = 2}};
+    view_spec_eval(&session.spec.views[0], SIZE, SIZE);
+    view_spec_eval(&session.spec.views[1], SIZE, SIZE);
+    struct pool_config config = {.slots = 2, .slot_bytes = SLOT_BYTES};
+    return uv_loop_init(&loop) || pool_new(&config, &pool);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    pid_t left[1];
+    crew_close(crew);
+    while (!crew_closed(crew))
+        uv_run(&loop, UV_RUN_ONCE);
+    crew_free(crew);
+    crew = NULL;
+    pool_free(pool);
+    garden_done(&garden);
+    return uv_loop_close(&loop) || children_of(getpid(), left, 1);
+}
+
+static struct task_render task(uint32_t position)
+{
+    struct task_render t = {.kind = TASK_RENDER,
+                            .ticket = position,
+                            .position = position,
+                            .n_samples = SAMPLES,
+                            .item = {.sample = position, .coding = ITEM_FILE}};
+    snprintf(t.item.path, sizeof t.item.path, "%s/set/class-%u/%03u.jpg", garden.root, position % 2,
+             position / 2);
+    return t;
+}
+
+static void submit(uint32_t position)
+{
+    struct task_render t = task(position);
+    assert_int_equal(crew_submit(crew, &session, &t), 0);
+}
+
+static void test_renders(void **state)
+{
+    (void)state;
+    uint32_t slot;
+    assert_int_equal(pool_take(pool, &slot), 0);
+    memset(pool_data(pool, 0), 0xee, SLOT_BYTES);
+    open_crew(2, 20, built_program("loaderd/augstream-loaderd-worker"));
+    struct task_render early = task(0);
+    assert_int_equal(crew_submit(crew, &session, &early), -EAGAIN); /* nobody is up yet */
+    wait_complete();
+    for (uint32_t i = 0; i < 2 * CREW_DEPTH; i++)
+        submit(i);
+    struct task_render more = task(6);
+    assert_int_equal(crew_submit(crew, &session, &more), -EAGAIN);
+    wait_done(2 * CREW_DEPTH);
+    assert_int_equal(ok_n, 2 * CREW_DEPTH);
+    struct slot_layout layout;
+    slot_layout(&session.spec, SAMPLES, &layout);
+    unsigned char *base = pool_data(pool, 0);
+    const struct omega *omega = (const struct omega *)(base + layout.omega);
+    for (uint32_t v = 0; v < 2; v++)
+        for (uint32_t i = 0; i < 2 * CREW_DEPTH; i++) {
+            assert_int_equal(omega[v * SAMPLES + i].sample, i);
+            assert_int_equal(omega[v * SAMPLES + i].source_w, GARDEN_SIDE);
+            const unsigned char *image = base + layout.view[v] + i * layout.image[v];
+            uint32_t untouched = 0;
+            for (size_t b = 0; b < layout.image[v]; b++)
+                untouched += image[b] == 0xee;
+            assert_true(untouched < layout.image[v] / 4);
+        }
+    /* Positions that no task named are as they were. */
+    const unsigned char *rest = base + layout.view[0] + 2 * CREW_DEPTH * layout.image[0];
+    for (size_t b = 0; b < 2 * layout.image[0]; b++)
+        assert_int_equal(rest[b], 0xee);
+    pool_unref(pool, slot);
+}
+
+static void test_bad_image(void **state)
+{
+    (void)state;
+    garden_write(&garden, "set/class-0/000.jpg", "this is no picture");
+    garden_truncate(&garden, "set/class-1/000.jpg");
+    assert_int_equal(remove(garden_path(&garden, "set/class-0/001.jpg")), 0);
+    open_crew(1, 20, built_program("loaderd/augstream-loaderd-worker"));
+    wait_complete();
+    for (uint32_t i = 0; i < 3; i++)
+        submit(i);
+    wait_done(3);
+    assert_int_equal(faults[FAULT_NOT_IMAGE], 1);
+    assert_int_equal(faults[FAULT_TRUNCATED], 1);
+    assert_int_equal(faults[FAULT_UNREADABLE], 1);
+}
+
+/* A stopped worker stands for one that is deep in a decoder. */
+static pid_t stop_worker(void)
+{
+    pid_t pid[2];
+    assert_int_equal(children_of(getpid(), pid, 2), 1);
+    assert_int_equal(kill(pid[0], SIGSTOP), 0);
+    int status;
+    assert_int_equal(waitpid(pid[0], &status, WUNTRACED), pid[0]);
+    return pid[0];
+}
+
+static void test_killed(void **state)
+{
+    (void)state;
+    open_crew(1, 20, built_program("loaderd/augstream-loaderd-worker"));
+    wait_complete();
+    pid_t pid = stop_worker();
+    for (uint32_t i = 0; i < CREW_DEPTH; i++)
+        submit(i);
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    wait_done(CREW_DEPTH);
+    assert_int_equal(faults[FAULT_CRASH], 1);
+    assert_int_equal(cancelled_n, CREW_DEPTH - 1);
+    assert_int_equal(metrics.worker_exits, 1);
+    wait_complete();
+    submit(1); /* the new one is given the spec again */
+    wait_done(CREW_DEPTH + 1);
+    assert_int_equal(ok_n, 1);
+    assert_int_equal(fatal_code, 0);
+}
+
+static void test_overdue(void **state)
+{
+    (void)state;
+    open_crew(1, 0.1, built_program("loaderd/augstream-loaderd-worker"));
+    wait_complete();
+    stop_worker();
+    submit(0);
+    submit(1);
+    wait_done(2);
+    assert_int_equal(faults[FAULT_DEADLINE], 1);
+    assert_int_equal(cancelled_n, 1);
+    assert_int_equal(metrics.worker_overdue, 1);
+    wait_complete();
+}
+
+static void test_idle_killed(void **state)
+{
+    (void)state;
+    open_crew(1, 20, built_program("loaderd/augstream-loaderd-worker"));
+    wait_complete();
+    pid_t pid = stop_worker();
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    while (metrics.worker_exits == 0)
+        uv_run(&loop, UV_RUN_ONCE);
+    assert_int_equal(done_n, 0); /* it was working on nothing */
+    wait_complete();
+}
+
+static void test_no_worker(void **state)
+{
+    (void)state;
+    open_crew(1, 20, "/bin/false");
+    while (fatal_code == 0)
+        uv_run(&loop, UV_RUN_ONCE);
+    assert_int_equal(fatal_code, -ECHILD);
+    assert_non_null(strstr(err_text(), "/bin/false"));
+}
+
+static void test_no_program(void **state)
+{
+    (void)state;
+    struct crew_config config = {.loop = &loop,
+                                 .program = "/nowhere/worker",
+                                 .workers = 1,
+                                 .pool = pool,
+                                 .metrics = &metrics,
+                                 .deadline_s = 1,
+                                 .memory_mib = 1024};
+    assert_int_equal(crew_new(&config, &crew), -ENOENT);
+    assert_non_null(strstr(err_text(), "/nowhere/worker"));
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_renders),     TEST(test_bad_image), TEST(test_killed),     TEST(test_overdue),
+        TEST(test_idle_killed), TEST(test_no_worker), TEST(test_no_program),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* dispatch: with real workers: equal wishes share one batch, bad images are replaced and named, too
+ * many end the session, and a slot comes back only when no worker can write into it any more. */
+#include "garden.h"
+
+#include "common/log.h"
+#include "loaderd/batch/dispatch.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+enum { SAMPLES = 24, BATCH = 8, SIZE = 16, SLOTS = 2 };
+
+static struct garden garden;
+static uv_loop_t loop;
+static struct pool *pool;
+static struct metrics metrics;
+static struct crew *crew;
+static struct dataset dataset;
+static struct sessions *sessions;
+static struct session *session;
+static struct dispatch *dispatch;
+
+static void on_fatal(void *hint, int code)
+{
+    (void)hint;
+    fail_msg("%d: %s", code, err_text());
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    log_open("test", LOG_ERROR);
+    memset(&metrics, 0, sizeof metrics);
+    garden_new(&garden);
+    garden_plant(&garden, "set", SAMPLES);
+    struct pool_config pool_config = {.slots = SLOTS, .slot_bytes = (1 << 20) + SLOT_EXTRA};
+    return uv_loop_init(&loop) || pool_new(&pool_config, &pool);
+}
+
+/* After the test has spoilt what it wants to spoil. */
+static void start(double bad_rate_max)
+{
+    assert_int_equal(dataset_open(&dataset, "set", "folder", garden_path(&garden, "set")), 0);
+    struct session_config session_config = {.datasets = &dataset,
+                                            .n_datasets = 1,
+                                            .slot_pixels = 1 << 20,
+                                            .bad_rate_max = bad_rate_max};
+    assert_int_equal(sessions_new(&session_config, &sessions), 0);
+    struct spec spec = {.dataset = "set", .batch = BATCH, .n_views = 1};
+    view_spec_eval(&spec.views[0], SIZE, SIZE);
+    enum wire_code code;
+    assert_int_equal(session_open(sessions, &spec, &session, &code), 0);
+    struct dispatch_config config = {.pool = pool, .sessions = sessions, .metrics = &metrics};
+    assert_int_equal(dispatch_new(&config, &dispatch), 0);
+    struct crew_config crew_config = {.loop = &loop,
+                                      .program = built_program("loaderd/augstream-loaderd-worker"),
+                                      .workers = 1,
+                                      .pool = pool,
+                                      .metrics = &metrics,
+                                      .deadline_s = 20,
+                                      .memory_mib = 1024,
+                                      .done = dispatch_result,
+                                      .done_hint = dispatch,
+                                      .fatal = on_fatal};
+    assert_int_equal(crew_new(&crew_config, &crew), 0);
+    while (!crew_complete(crew))
+        uv_run(&loop, UV_RUN_ONCE);
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    crew_close(crew);
+    while (!crew_closed(crew))
+        uv_run(&loop, UV_RUN_ONCE);
+    crew_free(crew);
+    dispatch_free(dispatch);
+    sessions_free(sessions);
+    dataset_done(&dataset);
+    pool_free(pool);
+    garden_done(&garden);
+    return uv_loop_close(&loop);
+}
+
+static struct batch *asked(uint32_t index)
+{
+    struct batch *batch = NULL;
+    assert_int_equal(dispatch_ask(dispatch, session, 0, index, &batch), 0);
+    return batch;
+}
+
+static struct batch *finished(void)
+{
+    struct batch *batch;
+    for (;;) {
+        dispatch_feed(dispatch, crew);
+        if ((batch = dispatch_finished(dispatch)))
+            return batch;
+        uv_run(&loop, UV_RUN_ONCE);
+    }
+}
+
+static void test_shared(void **state)
+{
+    (void)state;
+    start(1);
+    struct batch *first = asked(0);
+    assert_ptr_equal(asked(0), first);
+    assert_int_equal(metrics.shared, 1);
+    struct batch *second = asked(1);
+    assert_ptr_not_equal(second, first);
+    struct batch *none;
+    assert_int_equal(dispatch_ask(dispatch, session, 0, 2, &none), -EAGAIN);
+    assert_ptr_equal(finished(), first); /* the older one comes first */
+    assert_int_equal(first->error, 0);
+    assert_int_equal(first->header.n_substituted, 0);
+    for (int64_t i = 0; i < BATCH; i++)
+        assert_int_equal(first->header.labels[i], 0); /* in order: the first class */
+    dispatch_release(dispatch, first);
+    assert_int_equal(pool_idle(pool), 0);
+    dispatch_release(dispatch, first);
+    assert_int_equal(pool_idle(pool), 1);
+    assert_ptr_equal(finished(), second);
+    dispatch_release(dispatch, second);
+    assert_int_equal(session->refs, 0);
+}
+
+static void test_substituted(void **state)
+{
+    (void)state;
+    garden_truncate(&garden, "set/class-0/002.jpg");
+    garden_write(&garden, "set/class-0/005.jpg", "no picture");
+    start(1);
+    for (int pass = 0; pass < 2; pass++) { /* the second time they are known */
+        struct batch *batch = asked(0);
+        assert_ptr_equal(finished(), batch);
+        assert_int_equal(batch->error, 0);
+        assert_int_equal(batch->header.n_substituted, 2);
+        assert_int_equal(batch->substituted[0].position, 2);
+        assert_int_equal(batch->substituted[0].fault, FAULT_TRUNCATED);
+        assert_int_equal(batch->substituted[1].position, 5);
+        assert_int_equal(batch->substituted[1].fault, FAULT_NOT_IMAGE);
+        dispatch_release(dispatch, batch);
+        assert_int_equal(metrics.faults[FAULT_TRUNCATED], 1);
+        assert_int_equal(metrics.faults[FAULT_NOT_IMAGE], 1);
+    }
+    assert_int_equal(session->placed, 2 * BATCH);
+    assert_int_equal(session->replaced, 4);
+}
+
+static void test_none_good(void **state)
+{
+    (void)state;
+    char name[64];
+    for (uint32_t i = 0; i < SAMPLES; i++) {
+        snprintf(name, sizeof name, "set/class-%u/%03u.jpg", i % 2, i / 2);
+        garden_write(&garden, name, "no picture");
+    }
+    start(1);
+    struct batch *batch = asked(0);
+    assert_ptr_equal(finished(), batch);
+    assert_int_equal(batch->error, -ENODATA);
+    assert_non_null(strstr(batch->error_text, "dataset set"));
+    dispatch_release(dispatch, batch);
+    assert_int_equal(pool_idle(pool), SLOTS);
+}
+
+static void test_too_many_bad(void **state)
+{
+    (void)state;
+    garden_write(&garden, "set/class-0/000.jpg", "no picture");
+    start(0.001);
+    session->placed = SESSION_RATE_MIN; /* enough to tell */
+    struct batch *batch = asked(0);
+    assert_ptr_equal(finished(), batch);
+    assert_int_equal(batch->error, -ENODATA);
+    assert_non_null(strstr(batch->error_text, "bad_rate_max"));
+    dispatch_release(dispatch, batch);
+    assert_int_equal(pool_idle(pool), SLOTS);
+}
+
+static pid_t worker(void)
+{
+    pid_t pid[2];
+    assert_int_equal(children_of(getpid(), pid, 2), 1);
+    return pid[0];
+}
+
+/* A batch that nobody wants any more keeps its slot while a worker may write into it. */
+static void test_released_in_flight(void **state)
+{
+    (void)state;
+    start(1);
+    pid_t pid = worker();
+    kill(pid, SIGSTOP);
+    struct batch *batch = asked(0);
+    dispatch_feed(dispatch, crew);
+    assert_int_equal(batch->flying, CREW_DEPTH);
+    dispatch_release(dispatch, batch);
+    assert_int_equal(pool_idle(pool), SLOTS - 1);
+    kill(pid, SIGCONT);
+    while (pool_idle(pool) < SLOTS)
+        uv_run(&loop, UV_RUN_ONCE);
+    assert_int_equal(session->refs, 0);
+    assert_null(dispatch_finished(dispatch));
+}
+
+/* A sample is not blamed for its worker's first death: the batch is as if nothing had happened. */
+static void test_worker_killed(void **state)
+{
+    (void)state;
+    start(1);
+    struct batch *batch = asked(0);
+    assert_ptr_equal(finished(), batch);
+    uint32_t crc = batch->header.frames[0].crc32c;
+    dispatch_release(dispatch, batch);
+
+    pid_t pid = worker();
+    kill(pid, SIGSTOP);
+    batch = asked(0);
+    dispatch_feed(dispatch, crew);
+    kill(pid, SIGKILL);
+    assert_ptr_equal(finished(), batch);
+    assert_int_equal(metrics.worker_exits, 1);
+    assert_int_equal(batch->header.n_substituted, 0);
+    assert_int_equal(batch->header.frames[0].crc32c, crc);
+    dispatch_release(dispatch, batch);
+}
+
+/* The second death in a row is the sample's fault. */
+static void test_deadly_sample(void **state)
+{
+    (void)state;
+    start(1);
+    struct batch *batch = asked(0);
+    for (int death = 0; death < BATCH_TRIES_MAX; death++) {
+        while (!crew_complete(crew))
+            uv_run(&loop, UV_RUN_ONCE);
+        pid_t pid = worker();
+        kill(pid, SIGSTOP);
+        dispatch_feed(dispatch, crew);
+        kill(pid, SIGKILL);
+        while (metrics.worker_exits == (uint64_t)death)
+            uv_run(&loop, UV_RUN_ONCE);
+    }
+    assert_ptr_equal(finished(), batch);
+    assert_int_equal(batch->header.n_substituted, 1);
+    assert_int_equal(batch->substituted[0].fault, FAULT_CRASH);
+    assert_int_equal(metrics.faults[FAULT_CRASH], 1);
+    dispatch_release(dispatch, batch);
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_shared),        TEST(test_substituted),        TEST(test_none_good),
+        TEST(test_too_many_bad),  TEST(test_released_in_flight), TEST(test_worker_killed),
+        TEST(test_deadly_sample),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
