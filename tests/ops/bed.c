@@ -97,6 +97,10 @@ float *bed_floats(struct bed *bed, const float *host, size_t count)
 
 struct tensor bed_tensor(struct bed *bed, const float *host, struct tensor shape)
 {
+    if (shape.h == 1 && shape.w == 1) {
+        shape.data = bed_floats(bed, host, tensor_count(&shape));
+        return shape;
+    }
     shape.data = bed_bytes(bed, tensor_count(&shape) * sizeof(float));
     if (host)
         assert_int_equal(bed->ops->tensor_import(bed->ops, host, &shape), 0);
@@ -107,7 +111,8 @@ static float *result_new(struct bed *bed, const char *name, size_t count, double
 {
     assert_true(bed->n_results < BED_RESULTS_MAX);
     float *data = bed_host(bed, count);
-    bed->result[bed->n_results++] = (struct bed_result){name, data, count, tolerance};
+    bed->result[bed->n_results++] =
+        (struct bed_result){.name = name, .data = data, .count = count, .tolerance = tolerance};
     return data;
 }
 
@@ -125,14 +130,24 @@ void bed_keep_host(struct bed *bed, const char *name, const float *host, size_t 
 
 void bed_keep_tensor(struct bed *bed, const char *name, const struct tensor *t, double tolerance)
 {
+    if (t->h == 1 && t->w == 1) {
+        bed_keep(bed, name, t->data, tensor_count(t), tolerance);
+        return;
+    }
     float *to = result_new(bed, name, tensor_count(t), tolerance);
     assert_int_equal(bed->ops->tensor_export(bed->ops, t, to), 0);
+}
+
+void bed_terms(struct bed *bed, double terms)
+{
+    assert_true(bed->n_results > 0);
+    bed->result[bed->n_results - 1].terms = terms;
 }
 
 static void compare(const struct bed_result *want, const struct bed_result *got, double tolerance,
                     const char *back_end)
 {
-    double most = 0, worst = 0;
+    double most = want->terms, worst = 0;
     size_t where = 0;
     for (size_t i = 0; i < want->count; i++)
         most = fmax(most, fabs(want->data[i]));

@@ -23,7 +23,8 @@ struct bed_result {
     const char *name; /* a loan */
     float *data;
     size_t count;
-    double tolerance; /* largest error allowed, in units of the largest magnitude wanted */
+    double tolerance; /* largest error allowed, in units of the largest magnitude wanted... */
+    double terms;     /* ...or of this, the size of the terms that it is a difference of */
 };
 
 struct bed {
@@ -55,6 +56,7 @@ float *bed_two_humps(struct bed *bed, size_t count, size_t channels);
 /* Back-end memory, until bed_done. host may be NULL: zeros. */
 void *bed_bytes(struct bed *bed, size_t bytes);
 float *bed_floats(struct bed *bed, const float *host, size_t count);
+/* [N,1,1,D] goes up and down as it is: such tensors are row-major on every back end. */
 struct tensor bed_tensor(struct bed *bed, const float *host, struct tensor shape);
 
 /* A result, brought to the host; both beds of a comparison keep the same ones in the same order. */
@@ -62,6 +64,8 @@ void bed_keep(struct bed *bed, const char *name, const float *data, size_t count
 void bed_keep_host(struct bed *bed, const char *name, const float *host, size_t count,
                    double tolerance);
 void bed_keep_tensor(struct bed *bed, const char *name, const struct tensor *t, double tolerance);
+/* The result kept last may be all but 0 as a difference of terms of this size. */
+void bed_terms(struct bed *bed, double terms);
 
 /* Every result of got against the one of want; tolerances apply, or none at all (same bits). */
 void bed_compare(const struct bed *want, const struct bed *got, bool same_bits);

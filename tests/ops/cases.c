@@ -157,6 +157,7 @@ static void bn_back(struct bed *bed, const struct op_case *s, const struct bn_ru
             o->bn_backward(r->bn, &r->x, &dy, &r->p, &r->saved, &dx, s->add ? &dadd : NULL, dgamma,
                            dbeta));
     bed_keep_tensor(bed, "bn_backward: dx", &dx, summed);
+    bed_terms(bed, 1); /* of two values a group nothing is left; dy and 1 / deviation are near 1 */
     bed_keep_tensor(bed, "bn_backward: dadd", &dadd, exact);
     if (!s->plain) {
         bed_keep(bed, "bn_backward: dgamma", dgamma, c, summed);
@@ -168,6 +169,7 @@ static void bn_back(struct bed *bed, const struct op_case *s, const struct bn_ru
                                     dgamma, dbeta),
                      0);
     bed_keep_tensor(bed, "bn_backward: dx in dy's memory", &dy, summed);
+    bed_terms(bed, 1);
     bed_keep_tensor(bed, "bn_backward: dadd beside it", &dadd, exact);
 }
 
@@ -256,7 +258,7 @@ void case_avgpool(struct bed *bed, const struct op_case *s)
     struct tensor y = rubbish(bed, y_shape), dx = rubbish(bed, x_shape);
 
     BED_RUN(bed, "avgpool_forward", o->avgpool_forward(o, &x, &y));
-    bed_keep_tensor(bed, "avgpool_forward", &y, rounding);
+    bed_keep_tensor(bed, "avgpool_forward", &y, summed);
     struct tensor dy = bed_tensor(bed, bed_random(bed, tensor_count(&y), -1, 1), y_shape);
     BED_RUN(bed, "avgpool_backward", o->avgpool_backward(o, &dy, &dx));
     bed_keep_tensor(bed, "avgpool_backward", &dx, rounding);

@@ -34,5 +34,6 @@ void case_loss_mse_tanh(struct bed *bed, const struct op_case *s);
 void case_loss_bce(struct bed *bed, const struct op_case *s);
 void case_loss_softmax(struct bed *bed, const struct op_case *s);
 void case_sgd(struct bed *bed, const struct op_case *s);
+void case_chain(struct bed *bed, const struct op_case *s); /* a small network, there and back */
 
 #endif

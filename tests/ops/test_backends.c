@@ -109,6 +109,12 @@ static const struct op_case checks[] = {
     {"sgd 1", case_sgd, .n = 1, .c = 1},
     {"sgd 17", case_sgd, .n = 1, .c = 17},
     {"sgd 36864", case_sgd, .n = 64, .c = 576},
+
+    {"chain 17x15, 3 channels", case_chain, 6, 17, 15, 3},
+    {"chain 16x16, 8 channels", case_chain, 8, 16, 16, 8},
+    {"chain 33x33, 17 channels", case_chain, 6, 33, 33, 17},
+    {"chain 32x32, 64 channels", case_chain, 6, 32, 32, 64},
+    {"chain 2x2, 48 channels", case_chain, 8, 2, 2, 48},
 };
 
 /* One of each shape in a SimSiam + AugSelf step: ResNet-18, 64 px, 64 pairs. */
