@@ -6,6 +6,7 @@
 
 #include "common/auto.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include <vips/vips.h>
@@ -17,9 +18,14 @@ static void unref_object(void *p)
     g_clear_object((GObject **)p);
 }
 
-static void drop_log(const gchar *domain, GLogLevelFlags level, const gchar *text, gpointer data)
+/* libpng's own words go to GLib's log, not to libvips' error buffer: the last of them is kept for
+ * the message of a file that fails, and nothing is printed. */
+static char remark[160];
+
+static void keep_remark(const gchar *domain, GLogLevelFlags level, const gchar *text, gpointer data)
 {
-    (void)domain, (void)level, (void)text, (void)data; /* libraries' remarks on strangers' files */
+    (void)domain, (void)level, (void)data;
+    snprintf(remark, sizeof remark, "%s", text);
 }
 
 int vips_door_open(void)
@@ -33,7 +39,7 @@ int vips_door_open(void)
     vips_operation_block_set("VipsForeignLoadWebp", FALSE);
     vips_cache_set_max(0); /* no picture comes twice */
     vips_concurrency_set(1);
-    g_log_set_handler("VIPS", G_LOG_LEVEL_MASK & ~G_LOG_LEVEL_ERROR, drop_log, NULL);
+    g_log_set_handler("VIPS", G_LOG_LEVEL_MASK & ~G_LOG_LEVEL_ERROR, keep_remark, NULL);
     return 0;
 }
 
@@ -45,6 +51,8 @@ void vips_door_close(void)
 static int fail_damaged(const char *format, enum wire_fault *ret_fault)
 {
     const char *text = vips_error_buffer();
+    if (!*text)
+        text = *remark ? remark : "damaged";
     int rc =
         decode_fail(ret_fault, FAULT_TRUNCATED, "%s: %.*s", format, (int)strcspn(text, "\n"), text);
     vips_error_clear();
@@ -126,39 +134,29 @@ static int read_picture(VipsImage *in, const char *format, struct image *image,
     return read_strips(in, &layout, image) == 0 ? 0 : fail_damaged(format, ret_fault);
 }
 
-static uint32_t big_endian(const uint8_t *p)
-{
-    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
-}
-
-/* An animation announces itself by a chunk before the pixels, which libpng skips. */
-static bool png_animated(const struct encoded *in)
-{
-    size_t at = 8; /* past the signature */
-    while (at + 8 <= in->len && memcmp(in->bytes + at + 4, "IDAT", 4) != 0) {
-        if (memcmp(in->bytes + at + 4, "acTL", 4) == 0)
-            return true;
-        at += 12 + (size_t)big_endian(in->bytes + at); /* length, type, data, checksum */
-    }
-    return false;
-}
-
 int png_decode(const struct encoded *in, struct image *image, unsigned *ret_orientation,
                enum wire_fault *ret_fault)
 {
-    if (png_animated(in))
+    remark[0] = '\0';
+    struct png_essence essence;
+    int rc = png_strip(in, &essence, ret_fault);
+    if (rc < 0)
+        return rc;
+    auto_free uint8_t *bytes = essence.bytes;
+    if (essence.animated) /* libpng would show the first frame and not tell */
         return decode_fail(ret_fault, FAULT_UNSUPPORTED, "PNG: animated");
     auto_with(unref_object) VipsImage *picture = NULL;
-    if (vips_pngload_buffer((void *)in->bytes, in->len, &picture, "access", VIPS_ACCESS_SEQUENTIAL,
+    if (vips_pngload_buffer(bytes, essence.len, &picture, "access", VIPS_ACCESS_SEQUENTIAL,
                             "fail_on", VIPS_FAIL_ON_ERROR, NULL) != 0)
         return fail_damaged("PNG", ret_fault);
-    *ret_orientation = orientation_of(picture);
+    *ret_orientation = essence.orientation;
     return read_picture(picture, "PNG", image, ret_fault);
 }
 
 int webp_decode(const struct encoded *in, struct image *image, unsigned *ret_orientation,
                 enum wire_fault *ret_fault)
 {
+    remark[0] = '\0';
     auto_with(unref_object) VipsImage *picture = NULL;
     if (vips_webpload_buffer((void *)in->bytes, in->len, &picture, "access", VIPS_ACCESS_SEQUENTIAL,
                              "fail_on", VIPS_FAIL_ON_ERROR, NULL) != 0)

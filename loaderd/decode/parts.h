@@ -30,6 +30,17 @@ int image_orient(struct image *image, unsigned orientation, enum wire_fault *ret
  * none, or none of 1..8, or is no EXIF block. */
 unsigned exif_orientation(const uint8_t *bytes, size_t len);
 
+/* A PNG without what its pixels do not need. */
+struct png_essence {
+    uint8_t *bytes; /* the caller's to free */
+    size_t len;
+    unsigned orientation;
+    bool animated;
+};
+
+/* FAULT_TRUNCATED where the chunks do not lead to the end chunk. in: at least the signature. */
+int png_strip(const struct encoded *in, struct png_essence *ret, enum wire_fault *ret_fault);
+
 /* The decoders: pixels as stored, and how they are to be turned. */
 typedef int decoder_fn(const struct encoded *in, struct image *image, unsigned *ret_orientation,
                        enum wire_fault *ret_fault);
