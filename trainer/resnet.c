@@ -12,6 +12,7 @@
 #include "common/err.h"
 #include "trainer/norm.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -62,15 +63,26 @@ struct layer_config {
     const char *conv, *bn; /* torchvision's names */
     struct tensor in;      /* the shape */
     int32_t c_out, kernel, stride, pad;
-    bool add, relu, borrowed_out, first;
-    float gamma;
+    bool add, relu;
+    bool borrowed_out; /* out is given its memory at each forward */
+    bool first;        /* nothing before it wants a gradient */
+    float gamma;       /* initial, of the norm */
 };
 
 static int layer_init(struct resnet *r, struct layer *layer, const struct layer_config *c)
 {
     struct net *net = r->net;
-    struct conv_shape shape = {c->in.n,   c->in.h,   c->in.w, c->in.c,  c->c_out,
-                               c->kernel, c->stride, c->pad,  !c->first};
+    struct conv_shape shape = {
+        .n = c->in.n,
+        .h = c->in.h,
+        .w = c->in.w,
+        .c_in = c->in.c,
+        .c_out = c->c_out,
+        .kernel = c->kernel,
+        .stride = c->stride,
+        .pad = c->pad,
+        .need_dx = !c->first,
+    };
     int rc = net->ops->conv_new(net->ops, &shape, &layer->conv);
     if (rc < 0)
         return rc;
@@ -143,6 +155,7 @@ static int stem_init(struct resnet *r, struct tensor *ret_out)
 static int block_init(struct resnet *r, const char *name, const struct tensor *in, int32_t c_out,
                       int32_t stride)
 {
+    assert(r->n_blocks < BLOCKS_MAX);
     struct block *b = &r->block[r->n_blocks++];
     char conv[NET_NAME_MAX], bn[NET_NAME_MAX];
     snprintf(conv, sizeof(conv), "%s.conv1", name);
