@@ -191,18 +191,18 @@ static void on_answer(uv_poll_t *poll, int status, int events)
     kill_worker(worker);
 }
 
-/* What it held: the oldest was in work, the others go back untouched. */
+/* What it held, newest first, so that returned tasks stand in their old order again: the oldest was
+ * in work, the others go back untouched. */
 static void give_back(struct worker *worker)
 {
-    for (bool oldest = true; worker->flying > 0; oldest = false) {
-        struct crew_result r = {
-            .ticket = worker->tickets[worker->first], .code = -ECANCELED, .text = ""};
-        if (oldest) {
+    while (worker->flying > 0) {
+        worker->flying--;
+        uint32_t at = (worker->first + worker->flying) % CREW_DEPTH;
+        struct crew_result r = {.ticket = worker->tickets[at], .code = -ECANCELED, .text = ""};
+        if (worker->flying == 0) {
             r.code = -EBADMSG;
             r.fault = worker->overdue ? FAULT_DEADLINE : FAULT_CRASH;
         }
-        worker->first = (worker->first + 1) % CREW_DEPTH;
-        worker->flying--;
         result(worker->crew, &r);
     }
 }
