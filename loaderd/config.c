@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config: takes loaderd.yaml, gives a checked struct config. Opens no dataset and no socket. */
+#include "loaderd/config.h"
+
+#include "common/auto.h"
+#include "common/err.h"
+#include "loaderd/crew/crew.h"
+#include "loaderd/serve/serve.h"
+#include "loaderd/source/source.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* In the order of enum log_level from LOG_ERROR. */
+static const char *const log_levels[] = {"error", "warning", "notice", "info", "debug", NULL};
+
+#define AT(field) offsetof(struct config, field)
+
+static const struct conf_option options[] = {
+    {.name = "listen",
+     .type = CONF_STRS,
+     .offset = AT(listen),
+     .help = "endpoints for trainers: tcp://127.0.0.1:5555, ipc:///run/augstream/loaderd"},
+    {.name = "tap",
+     .type = CONF_STR,
+     .offset = AT(tap),
+     .def = "\"\"",
+     .help = "endpoint that publishes each batch's omega for augstream-inspect; empty: none"},
+    {.name = "insecure",
+     .type = CONF_BOOL,
+     .offset = AT(insecure),
+     .def = "false",
+     .help = "allow tcp endpoints that other machines can reach; nothing there is encrypted"},
+    {.name = "datasets.*.path",
+     .type = CONF_STR,
+     .offset = offsetof(struct config_dataset, path),
+     .help = "where the dataset is"},
+    {.name = "datasets.*.format",
+     .type = CONF_STR,
+     .offset = offsetof(struct config_dataset, format),
+     .def = "folder",
+     .help = "folder: one folder of images for each class"},
+    {.name = "workers",
+     .type = CONF_INT,
+     .offset = AT(workers),
+     .def = "0",
+     .min = 0,
+     .max = CREW_MAX,
+     .help = "worker processes; 0: one for each core"},
+    {.name = "slots",
+     .type = CONF_INT,
+     .offset = AT(slots),
+     .def = "16",
+     .min = 1,
+     .max = 256,
+     .help = "batches in memory at once"},
+    {.name = "slot_mib",
+     .type = CONF_INT,
+     .offset = AT(slot_mib),
+     .def = "128",
+     .min = 1,
+     .max = 256,
+     .unit = "MiB",
+     .help = "largest batch, pixels of all its views; memory is taken when first used"},
+    {.name = "window",
+     .type = CONF_INT,
+     .offset = AT(window),
+     .def = "4",
+     .min = 1,
+     .max = SERVE_WINDOW_MAX,
+     .help = "batches that one trainer may have asked for and not yet been given"},
+    {.name = "bad_rate_max",
+     .type = CONF_FLOAT,
+     .offset = AT(bad_rate_max),
+     .def = "0.1",
+     .min = 0,
+     .max = 1,
+     .help = "a session ends when more of its samples than this fraction are bad images"},
+    {.name = "deadline",
+     .type = CONF_FLOAT,
+     .offset = AT(deadline_s),
+     .def = "20",
+     .min = 0.1,
+     .max = 3600,
+     .unit = "s",
+     .help = "for one image; a worker that takes longer is killed and replaced"},
+    {.name = "worker_mib",
+     .type = CONF_INT,
+     .offset = AT(worker_mib),
+     .def = "2048",
+     .min = 256,
+     .max = 1 << 20,
+     .unit = "MiB",
+     .help = "address space of one worker beside the slots"},
+    {.name = "log",
+     .type = CONF_ENUM,
+     .offset = AT(log),
+     .def = "info",
+     .choices = log_levels,
+     .help = "how much is logged"},
+};
+
+static const struct conf_map maps[] = {
+    {.name = "datasets",
+     .offset = AT(datasets),
+     .stride = sizeof(struct config_dataset),
+     .count_offset = AT(n_datasets),
+     .max = WIRE_DATASETS_MAX},
+};
+
+const struct conf_table config_table = {
+    .options = options,
+    .n_options = ARRAY_LEN(options),
+    .maps = maps,
+    .n_maps = ARRAY_LEN(maps),
+};
+
+enum log_level config_log_level(const struct config *config)
+{
+    return (enum log_level)(LOG_ERROR + config->log);
+}
+
+/* Whether only this machine can reach the endpoint. */
+static bool is_local(const char *endpoint)
+{
+    static const char *const local[] = {"ipc://", "tcp://127.", "tcp://localhost:", "tcp://[::1]:"};
+    for (size_t i = 0; i < ARRAY_LEN(local); i++)
+        if (strncmp(endpoint, local[i], strlen(local[i])) == 0)
+            return true;
+    return false;
+}
+
+static int check_endpoint(const struct config *config, const char *path, const char *key,
+                          const char *endpoint)
+{
+    if (strncmp(endpoint, "tcp://", 6) != 0 && strncmp(endpoint, "ipc://", 6) != 0)
+        return err_set(-EINVAL, "%s:%d: %s: '%s' is neither tcp://HOST:PORT nor ipc://PATH", path,
+                       conf_line(key), key, endpoint);
+    if (!config->insecure && !is_local(endpoint))
+        return err_set(-EINVAL,
+                       "%s:%d: %s: %s can be reached by other machines without a key; set "
+                       "insecure: true if your network is the fence",
+                       path, conf_line(key), key, endpoint);
+    return 0;
+}
+
+static int check_datasets(const struct config *config, const char *path)
+{
+    if (config->n_datasets == 0)
+        return err_set(-EINVAL, "%s: datasets: none is declared", path);
+    for (size_t i = 0; i < config->n_datasets; i++) {
+        const struct config_dataset *dataset = &config->datasets[i];
+        bool known = false;
+        for (size_t f = 0; f < source_formats_n; f++)
+            known = known || strcmp(dataset->format, source_formats[f].name) == 0;
+        if (!known) {
+            char key[CONF_NAME_MAX + 32];
+            snprintf(key, sizeof key, "datasets.%s.format", dataset->name);
+            return err_set(-EINVAL, "%s:%d: %s: no dataset format is called '%s'", path,
+                           conf_line(key), key, dataset->format);
+        }
+    }
+    return 0;
+}
+
+int config_load(struct config *config, const char *path)
+{
+    memset(config, 0, sizeof *config);
+    int r = conf_defaults(&config_table, config);
+    if (r == 0)
+        r = conf_load(&config_table, config, path);
+    if (r == 0)
+        r = conf_complete(&config_table, config, path);
+    for (size_t i = 0; r == 0 && i < config->listen.n; i++)
+        r = check_endpoint(config, path, "listen", config->listen.v[i]);
+    if (r == 0 && config->tap[0])
+        r = check_endpoint(config, path, "tap", config->tap);
+    return r < 0 ? r : check_datasets(config, path);
+}

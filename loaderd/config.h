@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config: what loaderd.yaml says. One table of options is the file's grammar, its bounds, --help.
+ */
+#ifndef AUGSTREAM_LOADERD_CONFIG_H
+#define AUGSTREAM_LOADERD_CONFIG_H
+
+#include "common/conf.h"
+#include "common/log.h"
+#include "proto/wire.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct config_dataset {
+    char name[CONF_NAME_MAX]; /* conf_map's first member */
+    char path[CONF_STR_MAX];
+    char format[CONF_STR_MAX]; /* a row of source_formats[] */
+};
+
+struct config {
+    struct conf_strs listen; /* endpoints */
+    char tap[CONF_STR_MAX];  /* endpoint, "" = none */
+    bool insecure;           /* tcp beyond this machine, without encryption */
+    struct config_dataset datasets[WIRE_DATASETS_MAX];
+    size_t n_datasets;
+    int64_t workers; /* 0 = one for each core */
+    int64_t slots, slot_mib;
+    int64_t window;
+    double bad_rate_max;
+    double deadline_s; /* for one image */
+    int64_t worker_mib;
+    int log; /* index into the option's choices: config_log_level */
+};
+
+extern const struct conf_table config_table;
+
+/* Defaults, then the file, then the checks that need more than one option (messages name file and
+ * line). -EINVAL, or conf_load's errors. */
+int config_load(struct config *config, const char *path);
+
+enum log_level config_log_level(const struct config *config);
+
+#endif

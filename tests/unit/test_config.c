@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config: the example that we ship is understood, and what cannot work is refused with its line. */
+#include "test.h"
+
+#include "loaderd/config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char path[64];
+static struct config config;
+
+static int load(const char *text)
+{
+    snprintf(path, sizeof path, "/tmp/augstream-config-XXXXXX");
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    close(fd);
+    int r = config_load(&config, path);
+    unlink(path);
+    return r;
+}
+
+static void refused(const char *text, int line, const char *word)
+{
+    char place[128];
+    assert_int_equal(load(text), -EINVAL);
+    snprintf(place, sizeof place, line ? "%s:%d: " : "%s", path, line);
+    if (strncmp(err_text(), place, strlen(place)) != 0 || !strstr(err_text(), word))
+        fail_msg("'%s' names not '%s' and '%s'", err_text(), place, word);
+}
+
+#define SETS "datasets:\n  a: {path: /srv/a}\n"
+
+static void test_example(void **state)
+{
+    (void)state;
+    if (config_load(&config, TESTS_DIR "/../deploy/loaderd.yaml") < 0)
+        fail_msg("%s", err_text());
+    assert_int_equal(config.listen.n, 2);
+    assert_string_equal(config.listen.v[0], "tcp://127.0.0.1:5555");
+    assert_string_equal(config.tap, "tcp://127.0.0.1:5556");
+    assert_int_equal(config.n_datasets, 2);
+    assert_string_equal(config.datasets[0].name, "stl10-unlabelled");
+    assert_string_equal(config.datasets[1].path, "/srv/data/imagenet100/train");
+    assert_string_equal(config.datasets[0].format, "folder");
+    assert_int_equal(config_log_level(&config), LOG_INFO);
+}
+
+/* What the example shows are the defaults. */
+static void test_defaults(void **state)
+{
+    (void)state;
+    struct config *example = malloc(sizeof *example);
+    assert_non_null(example);
+    assert_int_equal(config_load(example, TESTS_DIR "/../deploy/loaderd.yaml"), 0);
+    assert_int_equal(load("listen: ipc:///run/x\n" SETS), 0);
+    assert_int_equal(config.listen.n, 1);
+    assert_string_equal(config.tap, "");
+    assert_false(config.insecure);
+    assert_int_equal(config.workers, example->workers);
+    assert_int_equal(config.slots, example->slots);
+    assert_int_equal(config.slot_mib, example->slot_mib);
+    assert_int_equal(config.window, example->window);
+    assert_true(config.bad_rate_max == example->bad_rate_max);
+    assert_true(config.deadline_s == example->deadline_s);
+    assert_int_equal(config.worker_mib, example->worker_mib);
+    assert_int_equal(config.log, example->log);
+    free(example);
+}
+
+static void test_levels(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line;
+        enum log_level level;
+    } levels[] = {{"log: error\n", LOG_ERROR},
+                  {"log: warning\n", LOG_WARN},
+                  {"log: notice\n", LOG_NOTE},
+                  {"log: debug\n", LOG_DEBUG}};
+    for (size_t i = 0; i < ARRAY_LEN(levels); i++) {
+        char text[256];
+        snprintf(text, sizeof text, "%slisten: ipc:///run/x\n%s", levels[i].line, SETS);
+        assert_int_equal(load(text), 0);
+        assert_int_equal(config_log_level(&config), levels[i].level);
+    }
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    refused("listen: ipc:///run/x\n" SETS "workerz: 2\n", 4, "workers");
+    refused("listen: ipc:///run/x\n" SETS "workers: -1\n", 4, "workers");
+    refused("listen: ipc:///run/x\n" SETS "bad_rate_max: 1.5\n", 4, "bad_rate_max");
+    refused("listen: udp://127.0.0.1:1\n" SETS, 1, "udp://127.0.0.1:1");
+    refused("listen: ipc:///run/x\ndatasets:\n  a: {path: /a, format: papyrus}\n", 3, "papyrus");
+    refused("listen: ipc:///run/x\n", 0, "datasets");
+    refused(SETS, 0, "listen");
+    refused("listen: ipc:///run/x\ndatasets:\n  a: {format: folder}\n", 0, "path");
+}
+
+/* Nothing is encrypted: the network is not let in by accident. */
+static void test_insecure(void **state)
+{
+    (void)state;
+    refused("listen: tcp://0.0.0.0:5555\n" SETS, 1, "insecure");
+    refused("listen: tcp://*:5555\n" SETS, 1, "insecure");
+    refused("listen: ipc:///run/x\ntap: tcp://10.0.0.1:5556\n" SETS, 2, "insecure");
+    assert_int_equal(load("listen: tcp://0.0.0.0:5555\ninsecure: true\n" SETS), 0);
+    assert_int_equal(load("listen: [tcp://localhost:1, 'tcp://[::1]:1']\n" SETS), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_example),  cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_levels),   cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_insecure),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
