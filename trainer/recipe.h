@@ -8,6 +8,8 @@
 #include "common/omega.h"
 #include "proto/wire.h"
 
+#define RECIPE_EMBEDDED "embedded" /* in place of endpoints: a private loader of our own */
+
 enum recipe_schedule { SCHEDULE_COSINE, SCHEDULE_CONSTANT };
 enum recipe_schedule_unit { SCHEDULE_EPOCH, SCHEDULE_STEP };
 enum recipe_stem { STEM_IMAGENET, STEM_CIFAR };
@@ -99,6 +101,8 @@ int recipe_load(struct recipe *recipe, const char *path, const char *const *sets
  * one view, shorter side resized to size, centre crop, dataset order, last batch partial. */
 void recipe_spec(const struct recipe *recipe, struct spec *ret);
 void recipe_eval_spec(const struct recipe *recipe, const char *dataset, struct spec *ret);
+
+bool recipe_embedded(const struct recipe *recipe);
 
 /* {crop, color, ...} in the order of enum augself_kind. */
 double recipe_augself_weight(const struct recipe *recipe, enum augself_kind kind);

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* recipe: the defaults are the paper's STL10 row, every check across options names key and place, a
+ * dumped recipe reads back the same, the
+ * shipped ones load. */
+#include "test.h"
+
+#include "trainer/recipe.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char folder[] = "/tmp/augstream-test-XXXXXX";
+static char path[64];
+
+static int setup(void **state)
+{
+    (void)state;
+    if (!mkdtemp(folder))
+        return -1;
+    snprintf(path, sizeof path, "%s/r.yaml", folder);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    unlink(path);
+    return rmdir(folder);
+}
+
+static void put_file(const char *text)
+{
+    unlink(path);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static const char least[] = "run: {name: r}\n"
+                            "data: {dataset: stl10, path: /data/stl10}\n";
+
+static void test_defaults(void **state)
+{
+    (void)state;
+    struct recipe r;
+    put_file(least);
+    assert_int_equal(recipe_load(&r, path, NULL, 0), 0);
+    assert_true(recipe_embedded(&r));
+    assert_int_equal(r.data.batch, 256);
+    assert_int_equal(r.views.size, 96);
+    assert_true(r.views.mean[2] == .39 && r.views.std[1] == .26);
+    assert_true(r.views.crop.scale[0] == .2 && r.views.crop.scale[1] == 1);
+    assert_true(fabs(r.views.crop.ratio[1] - 4.0 / 3) < 1e-15);
+    assert_int_equal(r.views.blur.kernel, 9);
+    assert_true(r.optim.base_lr == .03 && r.optim.weight_decay == 5e-4 && r.optim.momentum == .9);
+    assert_int_equal(r.optim.epochs, 200);
+    assert_int_equal(r.optim.schedule, SCHEDULE_COSINE);
+    assert_int_equal(r.optim.schedule_unit, SCHEDULE_EPOCH);
+    assert_int_equal(r.method.projector.layers, 2);
+    assert_int_equal(r.method.projector.dim, 2048);
+    assert_int_equal(r.method.predictor.dim, 512);
+    assert_int_equal(r.model.width, 64);
+    const double weights[AUGSELF_KINDS] = {[AUGSELF_CROP] = 1, [AUGSELF_COLOR] = 1};
+    for (int k = 0; k < AUGSELF_KINDS; k++)
+        assert_true(recipe_augself_weight(&r, (enum augself_kind)k) == weights[k]);
+}
+
+/* One --set on top of a good file, and what the message must say. */
+static const struct {
+    const char *set, *says;
+} refused[] = {
+    {"run.name=a/b", "--set run.name: must be a plain folder name"},
+    {"run.name=..", "--set run.name"},
+    {"run.dir=\"\"", "--set run.dir"},
+    {"data.batch=1", "data.batch"},
+    {"data.batch=4097", "data.batch"},
+    {"data.dataset=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+     "--set data.dataset: at most 63 bytes"},
+    {"data.path=\"\"", "--set data.path: embedded loaders need"},
+    {"data.loaders=[embedded, \"tcp://a:1\"]", "--set data.loaders: embedded stands alone"},
+    {"data.loaders=[\"tcp://a:1\", embedded]", "--set data.loaders: embedded stands alone"},
+    {"data.loaders=[\"http://a:1\"]", "--set data.loaders: http://a:1 is no endpoint"},
+    {"data.loaders=[\"tcp://a:1\", \"tcp://a:1\"]", "--set data.loaders: tcp://a:1 is there twice"},
+    {"data.window=0", "data.window"},
+    {"data.deadline=0", "data.deadline"},
+    {"views.count=3", "--set views.count: simsiam compares 2 views of an image, not 3"},
+    {"views.blur.kernel=8", "--set views.blur.kernel: 8 is not odd"},
+    {"views.crop.scale=[.9, .2]", "--set views.crop.scale: [0.9, 0.2] is not in order"},
+    {"views.crop.ratio=[2, 1]", "--set views.crop.ratio"},
+    {"views.blur.sigma=[2, 1]", "--set views.blur.sigma"},
+    {"views.std=[0, 1, 1]", "views.std"},
+    {"views.mean=[0, 1]", "views.mean"},
+    {"views.jitter.hue=.6", "views.jitter.hue"},
+    {"views.jitter.order=both", "views.jitter.order"},
+    {"views.flip=1.5", "views.flip"},
+    {"augself.rotation=1", "--set augself.rotation: has nothing to predict: views.rotation is 0"},
+    {"augself.solarize=.5", "--set augself.solarize"},
+    {"method.name=guess", "method.name"},
+    {"model.backbone=vit", "model.backbone"},
+    {"optim.epochs=0", "optim.epochs"},
+    {"optim.momentum=1", "optim.momentum"},
+    {"knn.train=a", "--set knn.train: knn.train and knn.test go together"},
+    {"knn.test=a", "--set knn.test: knn.train and knn.test go together"},
+    {"views.sizes=96", "views.size"}, /* an unknown key: the nearest is named */
+};
+
+static void test_refused(void **state)
+{
+    (void)state;
+    put_file(least);
+    for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
+        struct recipe r;
+        int rc = recipe_load(&r, path, &refused[i].set, 1);
+        if (rc != -EINVAL || !strstr(err_text(), refused[i].says))
+            fail_msg("%s: %d, %s", refused[i].set, rc, err_text());
+    }
+}
+
+/* The last head's colour: jitter off in the file. */
+static void test_line_numbers(void **state)
+{
+    (void)state;
+    struct recipe r;
+    char says[128];
+    put_file("run: {name: r}\ndata: {dataset: d, path: p}\nviews:\n  jitter: {p: 0}\n"
+             "augself:\n  color: 1\n");
+    assert_int_equal(recipe_load(&r, path, NULL, 0), -EINVAL);
+    snprintf(says, sizeof says, "%s:6: augself.color: has nothing to predict: views.jitter.p is 0",
+             path);
+    assert_string_equal(err_text(), says);
+    put_file("run: {name: r}\ndata: {dataset: d, path: p}\nviews: {count: 1}\n");
+    assert_int_equal(recipe_load(&r, path, NULL, 0), -EINVAL);
+    snprintf(says, sizeof says, "%s:3: views.count: ", path);
+    assert_non_null(strstr(err_text(), says));
+    put_file("run: {name: r}\n");
+    assert_int_equal(recipe_load(&r, path, NULL, 0), -EINVAL);
+    assert_non_null(strstr(err_text(), "data.dataset"));
+}
+
+static void test_dump_reads_back(void **state)
+{
+    (void)state;
+    struct recipe a, b;
+    const char *const sets[] = {"data.loaders=[\"tcp://n1:1\", \"tcp://n2:2\"]",
+                                "views.crop.scale=[.123456789012345, .9]",
+                                "run.name=\"a: b # c\"",
+                                "views.jitter.order=batch",
+                                "model.stem=cifar",
+                                "optim.schedule_unit=step",
+                                "run.seed=900000000000000"};
+    put_file(least);
+    memset(&a, 0, sizeof a);
+    memset(&b, 0, sizeof b);
+    assert_int_equal(recipe_load(&a, path, sets, ARRAY_LEN(sets)), 0);
+    unlink(path);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    assert_int_equal(conf_dump(&recipe_table, &a, f), 0);
+    fclose(f);
+    assert_int_equal(recipe_load(&b, path, NULL, 0), 0);
+    assert_string_equal(b.run.name, "a: b # c");
+    assert_int_equal(b.run.seed, 900000000000000);
+    assert_int_equal(b.data.loaders.n, 2);
+    assert_string_equal(b.data.loaders.v[1], "tcp://n2:2");
+    assert_true(b.views.crop.scale[0] == a.views.crop.scale[0]);
+    assert_true(b.views.crop.ratio[1] == a.views.crop.ratio[1]);
+    assert_int_equal(b.views.jitter.order, 1);
+    assert_int_equal(b.model.stem, STEM_CIFAR);
+    assert_int_equal(b.optim.schedule_unit, SCHEDULE_STEP);
+    struct spec sa, sb;
+    recipe_spec(&a, &sa);
+    recipe_spec(&b, &sb);
+    const uint8_t fingerprint[DIGEST_BYTES] = {1};
+    uint8_t da[DIGEST_BYTES], db[DIGEST_BYTES];
+    spec_digest(&sa, fingerprint, da);
+    spec_digest(&sb, fingerprint, db);
+    assert_memory_equal(da, db, DIGEST_BYTES); /* the loaders see the same run */
+}
+
+/* Every recipe that is shipped loads, and AugSelf's twin differs in nothing but its heads. */
+static void test_shipped(void **state)
+{
+    (void)state;
+    static const char *const twins[][2] = {
+        {"quickstart-simsiam", "quickstart-simsiam-augself"},
+        {"stl10-simsiam", "stl10-simsiam-augself"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(twins); i++) {
+        struct recipe r[2];
+        memset(r, 0, sizeof r);
+        for (int k = 0; k < 2; k++) {
+            char file[1024];
+            snprintf(file, sizeof file, TESTS_DIR "/../deploy/recipes/%s.yaml", twins[i][k]);
+            if (recipe_load(&r[k], file, NULL, 0) < 0)
+                fail_msg("%s", err_text());
+            assert_string_equal(r[k].run.name, twins[i][k]);
+        }
+        assert_true(r[0].augself.crop == 0 && r[0].augself.color == 0);
+        assert_true(r[1].augself.crop > 0 && r[1].augself.color > 0);
+        char *text[2] = {NULL};
+        for (int k = 0; k < 2; k++) {
+            size_t len;
+            snprintf(r[k].run.name, sizeof r[k].run.name, "same");
+            r[k].augself.crop = r[k].augself.color = 0;
+            FILE *f = open_memstream(&text[k], &len);
+            assert_non_null(f);
+            assert_int_equal(conf_dump(&recipe_table, &r[k], f), 0);
+            fclose(f);
+        }
+        assert_string_equal(text[0], text[1]);
+        free(text[0]);
+        free(text[1]);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_defaults),     cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_line_numbers), cmocka_unit_test(test_dump_reads_back),
+        cmocka_unit_test(test_shipped),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}

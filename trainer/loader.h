@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* loader: one loader daemon as the trainer sees it: its connection, the handshake Hello -> Welcome
+ * -> OpenSession -> SessionOpened, and how much may be asked of it. Which batches to ask is recv's
+ * affair. Owner: recv. Its thread only. */
+#ifndef AUGSTREAM_TRAINER_LOADER_H
+#define AUGSTREAM_TRAINER_LOADER_H
+
+#include "proto/link.h"
+#include "trainer/recv.h"
+
+enum loader_state {
+    LOADER_HELLO,    /* not connected, or Hello is out; nothing may be asked */
+    LOADER_OPENING,  /* Welcome came; OpenSession is out */
+    LOADER_READY,    /* batches may be asked */
+    LOADER_DRAINING, /* it is ending: nothing new is asked until it comes back */
+};
+
+struct loader {
+    const char *endpoint; /* a loan */
+    struct link *link;
+    enum loader_state state;
+    bool connected;        /* as far as link can tell */
+    uint64_t server_epoch; /* of the last Welcome */
+    uint64_t opening;      /* request id of the last OpenSession */
+    uint32_t window;       /* batches it may be asked at a time: ours, or its own if that is less */
+    uint32_t asked;        /* batches it is asked now; kept by recv */
+    double sent_s;         /* when the last Hello or OpenSession went out */
+    double latency_s;      /* from asking to having, smoothed; 0 = not known yet */
+    struct recv_info info; /* from SessionOpened */
+};
+
+/* What all loaders of a recv share. */
+struct loader_room {
+    struct link_context *context;
+    struct wire *wire;       /* to pack with */
+    const struct spec *spec; /* a loan */
+    uint32_t window;
+    uint64_t request; /* the last id given out */
+};
+
+/* Connecting never waits: an endpoint that nobody serves is merely never READY. */
+int loader_open(struct loader *loader, struct loader_room *room, const char *endpoint);
+void loader_close(struct loader *loader);
+
+/* Looks at the connection and sends again what got no answer. Returns 1 when everything that was
+ * asked of it is lost (a disconnect), else 0. */
+int loader_tick(struct loader *loader, struct loader_room *room, double now_s);
+
+/* Takes every message that is not a Batch and not an Error about one. 1: everything asked of it is
+ * to be asked elsewhere. A refusal to open the session is an error with the loader's own text. */
+int loader_message(struct loader *loader, struct loader_room *room, const struct wire_message *m,
+                   double now_s);
+
+/* Asks for one batch; *ret_request names the request. -EAGAIN: not now. */
+int loader_get(struct loader *loader, struct loader_room *room, uint32_t epoch, uint32_t index,
+               uint64_t *ret_request);
+void loader_cancel(struct loader *loader, struct loader_room *room, uint64_t request);
+
+/* Begins the handshake again: it did not answer in time, or lost our session. */
+void loader_again(struct loader *loader, struct loader_room *room, double now_s);
+
+/* err_set with the endpoint and the loader's own text; the -errno that the code stands for. */
+int loader_refusal(const struct loader *loader, enum wire_code code, const char *text);
+
+#endif

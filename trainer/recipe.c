@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* recipe: takes YAML and --set, gives a checked struct recipe. The table below is the list of every
+ * option and its documentation; the checks after it are those that need more than one value. Any
+ * thread. Defaults: SimSiam with AugSelf {crop, color} on STL10 as the paper trains it. Does not
+ * open what the recipe names. */
+#include "trainer/recipe.h"
+
+#include "common/auto.h"
+#include "common/err.h"
+#include "trainer/method/method.h"
+#include "trainer/resnet.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char *const stems[] = {"imagenet", "cifar", NULL};
+static const char *const jitter_orders[] = {"image", "batch", NULL};
+static const char *const schedules[] = {"cosine", "constant", NULL};
+static const char *const schedule_units[] = {"epoch", "step", NULL};
+
+#define AT(field) offsetof(struct recipe, field)
+
+/* name, type, place, default, min, max, unit, help, choices, count */
+static const struct conf_option options[] = {
+    {"run.name", CONF_STR, AT(run.name), NULL, 0, 0, NULL, "the run folder's name"},
+    {"run.seed", CONF_INT, AT(run.seed), "1", 0, 1e15, NULL,
+     "fixes order, augmentation and initial weights"},
+    {"run.dir", CONF_STR, AT(run.dir), "runs", 0, 0, NULL, "run folders are made in here"},
+
+    {"data.dataset", CONF_STR, AT(data.dataset), NULL, 0, 0, NULL,
+     "a name that the loaders know; embedded: any name"},
+    {"data.batch", CONF_INT, AT(data.batch), "256", 2, WIRE_BATCH_MAX, "images",
+     "images of a step"},
+    {"data.loaders", CONF_STRS, AT(data.loaders), "[embedded]", 0, 0, NULL,
+     "endpoints (tcp://host:port, ipc://path), or embedded alone"},
+    {"data.path", CONF_STR, AT(data.path), "\"\"", 0, 0, NULL, "embedded: the dataset's place"},
+    {"data.format", CONF_STR, AT(data.format), "folder", 0, 0, NULL, "embedded: its format"},
+    {"data.workers", CONF_INT, AT(data.workers), "0", 0, 256, NULL,
+     "embedded: worker processes, 0 = one per core"},
+    {"data.window", CONF_INT, AT(data.window), "4", 1, 64, "batches", "asked ahead, per loader"},
+    {"data.deadline", CONF_FLOAT, AT(data.deadline), "30", 0.05, 3600, "s",
+     "until a batch is asked for again"},
+    {"data.retry", CONF_FLOAT, AT(data.retry), "60", 0.05, 86400, "s",
+     "without any loader until giving up"},
+
+    {"views.size", CONF_INT, AT(views.size), "96", 8, OMEGA_VIEW_MAX, "pixels",
+     "side of a square view"},
+    {"views.count", CONF_INT, AT(views.count), "2", 1, OMEGA_VIEWS_MAX, NULL, "views of an image"},
+    {"views.mean", CONF_FLOATS, AT(views.mean), "[.43, .42, .39]", 0, 1, NULL,
+     "subtracted from red, green, blue in [0,1]", NULL, 3},
+    {"views.std", CONF_FLOATS, AT(views.std), "[.27, .26, .27]", 1e-3, 10, NULL, "then divided by",
+     NULL, 3},
+    {"views.crop.scale", CONF_FLOATS, AT(views.crop.scale), "[.2, 1]", 1e-4, 1, NULL,
+     "area of the crop, fraction of the image", NULL, 2},
+    {"views.crop.ratio", CONF_FLOATS, AT(views.crop.ratio), "[.75, 1.3333333333333333]", 1e-2, 100,
+     NULL, "width / height of the crop", NULL, 2},
+    {"views.flip", CONF_FLOAT, AT(views.flip), ".5", 0, 1, NULL,
+     "probability of a horizontal flip"},
+    {"views.jitter.p", CONF_FLOAT, AT(views.jitter.p), ".8", 0, 1, NULL,
+     "probability of colour jitter"},
+    {"views.jitter.brightness", CONF_FLOAT, AT(views.jitter.brightness), ".4", 0, 10, NULL,
+     "factor within 1 +- this"},
+    {"views.jitter.contrast", CONF_FLOAT, AT(views.jitter.contrast), ".4", 0, 10, NULL, "same"},
+    {"views.jitter.saturation", CONF_FLOAT, AT(views.jitter.saturation), ".4", 0, 10, NULL, "same"},
+    {"views.jitter.hue", CONF_FLOAT, AT(views.jitter.hue), ".1", 0, .5, "turns",
+     "shift within +- this"},
+    {"views.jitter.order", CONF_ENUM, AT(views.jitter.order), "image", 0, 0, NULL,
+     "the four operations' order is drawn per image or per batch", jitter_orders},
+    {"views.grayscale", CONF_FLOAT, AT(views.grayscale), ".2", 0, 1, NULL, "probability"},
+    {"views.blur.p", CONF_FLOAT, AT(views.blur.p), ".5", 0, 1, NULL, "probability of blur"},
+    {"views.blur.sigma", CONF_FLOATS, AT(views.blur.sigma), "[.1, 2]", 1e-3, 100, "pixels",
+     "standard deviation of the Gaussian", NULL, 2},
+    {"views.blur.kernel", CONF_INT, AT(views.blur.kernel), "9", 1, OMEGA_KERNEL_MAX, "pixels",
+     "its width, odd (9 at 96 pixels, 23 at 224)"},
+    {"views.solarize.p", CONF_FLOAT, AT(views.solarize.p), "0", 0, 1, NULL,
+     "probability of solarization"},
+    {"views.solarize.threshold", CONF_FLOAT, AT(views.solarize.threshold), ".5", 0, 1, NULL,
+     "brighter pixels are inverted"},
+    {"views.rotation", CONF_FLOAT, AT(views.rotation), "0", 0, 1, NULL,
+     "probability of a rotation by quarter turns"},
+
+    {"model.backbone", CONF_ENUM, AT(model.backbone), "resnet18", 0, 0, NULL,
+     "what is trained and kept", resnet_names},
+    {"model.stem", CONF_ENUM, AT(model.stem), "imagenet", 0, 0, NULL,
+     "7x7 stride 2 and max pooling, or 3x3 for small images", stems},
+    {"model.width", CONF_INT, AT(model.width), "64", 8, 512, "channels", "of the first stage"},
+
+    {"method.name", CONF_ENUM, AT(method.name), "simsiam", 0, 0, NULL, "the objective",
+     method_names},
+    {"method.projector.layers", CONF_INT, AT(method.projector.layers), "2", 1, 4, NULL,
+     "2 on STL10, 3 on ImageNet"},
+    {"method.projector.dim", CONF_INT, AT(method.projector.dim), "2048", 8, 16384, "features",
+     "its hidden and output width"},
+    {"method.predictor.dim", CONF_INT, AT(method.predictor.dim), "512", 8, 16384, "features",
+     "its hidden width"},
+
+    {"augself.crop", CONF_FLOAT, AT(augself.crop), "1", 0, 1e3, NULL,
+     "weight of predicting the crops' difference, 0 = no head"},
+    {"augself.color", CONF_FLOAT, AT(augself.color), "1", 0, 1e3, NULL, "same, colour jitter"},
+    {"augself.flip", CONF_FLOAT, AT(augself.flip), "0", 0, 1e3, NULL, "same, flip"},
+    {"augself.blur", CONF_FLOAT, AT(augself.blur), "0", 0, 1e3, NULL, "same, blur"},
+    {"augself.rotation", CONF_FLOAT, AT(augself.rotation), "0", 0, 1e3, NULL, "same, rotation"},
+    {"augself.solarize", CONF_FLOAT, AT(augself.solarize), "0", 0, 1e3, NULL, "same, solarization"},
+    {"augself.hidden", CONF_INT, AT(augself.hidden), "512", 8, 16384, "features",
+     "hidden width of these heads"},
+
+    {"optim.epochs", CONF_INT, AT(optim.epochs), "200", 1, 1e6, NULL, "passes over the dataset"},
+    {"optim.base_lr", CONF_FLOAT, AT(optim.base_lr), ".03", 0, 1e3, NULL,
+     "learning rate for 256 images a step; scaled with data.batch"},
+    {"optim.weight_decay", CONF_FLOAT, AT(optim.weight_decay), "5e-4", 0, 1, NULL,
+     "on every parameter"},
+    {"optim.momentum", CONF_FLOAT, AT(optim.momentum), ".9", 0, .9999, NULL, "of SGD"},
+    {"optim.schedule", CONF_ENUM, AT(optim.schedule), "cosine", 0, 0, NULL,
+     "of the learning rate (SimSiam's predictor keeps the first)", schedules},
+    {"optim.schedule_unit", CONF_ENUM, AT(optim.schedule_unit), "epoch", 0, 0, NULL,
+     "it changes with each epoch or each step", schedule_units},
+
+    {"knn.every", CONF_INT, AT(knn.every), "1", 0, 1e6, "epochs",
+     "between nearest-neighbour scores, 0 = never"},
+    {"knn.train", CONF_STR, AT(knn.train), "\"\"", 0, 0, NULL,
+     "the labelled bank: a dataset's name; embedded: its path"},
+    {"knn.test", CONF_STR, AT(knn.test), "\"\"", 0, 0, NULL, "the queries, same"},
+
+    {"checkpoint.every", CONF_INT, AT(checkpoint.every), "0", 0, 1e9, "steps",
+     "between checkpoints, 0 = after each epoch"},
+    {"checkpoint.keep", CONF_INT, AT(checkpoint.keep), "2", 1, 1e6, NULL,
+     "newest ones kept; that of step 0 always is"},
+
+    {"device.ops", CONF_STR, AT(device.ops), "auto", 0, 0, NULL, "back end: auto, onednn, ref"},
+    {"device.threads", CONF_INT, AT(device.threads), "0", 0, 1024, NULL, "0 = one per core"},
+};
+
+const struct conf_table recipe_table = {options, ARRAY_LEN(options), NULL, 0};
+
+/* --- checks across options --- */
+
+/* Where a value came from, for messages. */
+struct origin {
+    const char *path; /* or NULL */
+    const char *const *sets;
+    size_t n_sets;
+};
+
+/* "recipe.yaml:7: views.blur.kernel must be odd", or "--set views.blur.kernel must be odd" */
+__attribute__((format(printf, 3, 4))) static int bad(const struct origin *o, const char *key,
+                                                     const char *format, ...)
+{
+    char what[ERR_TEXT_MAX / 2];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    size_t len = strlen(key);
+    for (size_t i = o->n_sets; i-- > 0;)
+        if (strncmp(o->sets[i], key, len) == 0 && o->sets[i][len] == '=')
+            return err_set(-EINVAL, "--set %s: %s", key, what);
+    int line = o->path ? conf_line(key) : 0;
+    if (line > 0)
+        return err_set(-EINVAL, "%s:%d: %s: %s", o->path, line, key, what);
+    return err_set(-EINVAL, "%s: %s: %s", o->path ? o->path : "recipe", key, what);
+}
+
+static int check_names(const struct recipe *r, const struct origin *o)
+{
+    const char *name = r->run.name;
+    if (name[0] == '.' || strlen(name) > 128)
+        return bad(o, "run.name", "a folder's name of at most 128 bytes, without a leading dot");
+    for (const char *c = name; *c; c++)
+        if (*c == '/' || iscntrl((unsigned char)*c))
+            return bad(o, "run.name", "must be a plain folder name; run.dir says where it goes");
+    if (strlen(r->data.dataset) >= WIRE_NAME_MAX)
+        return bad(o, "data.dataset", "at most %d bytes", WIRE_NAME_MAX - 1);
+    if (!r->run.dir[0])
+        return bad(o, "run.dir", "must not be empty");
+    return 0;
+}
+
+static int check_loaders(const struct recipe *r, const struct origin *o)
+{
+    const struct conf_strs *l = &r->data.loaders;
+    for (size_t i = 0; i < l->n; i++) {
+        if (strcmp(l->v[i], RECIPE_EMBEDDED) == 0) {
+            if (l->n > 1)
+                return bad(o, "data.loaders", "embedded stands alone");
+            if (!r->data.path[0])
+                return bad(o, "data.path", "embedded loaders need the dataset's path");
+            return 0;
+        }
+        if (strncmp(l->v[i], "tcp://", 6) != 0 && strncmp(l->v[i], "ipc://", 6) != 0)
+            return bad(o, "data.loaders", "%s is no endpoint (tcp://host:port, ipc://path)",
+                       l->v[i]);
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(l->v[k], l->v[i]) == 0)
+                return bad(o, "data.loaders", "%s is there twice", l->v[i]);
+    }
+    return l->n ? 0 : bad(o, "data.loaders", "needs an endpoint, or embedded");
+}
+
+static int check_views(const struct recipe *r, const struct origin *o)
+{
+    const struct {
+        const char *key;
+        const double *range;
+    } ranges[] = {{"views.crop.scale", r->views.crop.scale},
+                  {"views.crop.ratio", r->views.crop.ratio},
+                  {"views.blur.sigma", r->views.blur.sigma}};
+    for (size_t i = 0; i < ARRAY_LEN(ranges); i++)
+        if (ranges[i].range[0] > ranges[i].range[1])
+            return bad(o, ranges[i].key, "[%g, %g] is not in order", ranges[i].range[0],
+                       ranges[i].range[1]);
+    if (r->views.count != 2)
+        return bad(o, "views.count", "%s compares 2 views of an image, not %lld",
+                   method_names[r->method.name], (long long)r->views.count);
+    if (r->views.blur.kernel % 2 == 0)
+        return bad(o, "views.blur.kernel", "%lld is not odd", (long long)r->views.blur.kernel);
+    return 0;
+}
+
+/* A head whose augmentation never happens would learn a constant: surely not what was meant. */
+static int check_augself(const struct recipe *r, const struct origin *o)
+{
+    const struct {
+        const char *key, *needs;
+        double weight, probability;
+    } heads[] = {
+        {"augself.color", "views.jitter.p", r->augself.color, r->views.jitter.p},
+        {"augself.flip", "views.flip", r->augself.flip, r->views.flip},
+        {"augself.blur", "views.blur.p", r->augself.blur, r->views.blur.p},
+        {"augself.rotation", "views.rotation", r->augself.rotation, r->views.rotation},
+        {"augself.solarize", "views.solarize.p", r->augself.solarize, r->views.solarize.p},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(heads); i++)
+        if (heads[i].weight > 0 && heads[i].probability <= 0)
+            return bad(o, heads[i].key, "has nothing to predict: %s is 0", heads[i].needs);
+    return 0;
+}
+
+static int check_knn(const struct recipe *r, const struct origin *o)
+{
+    if (!r->knn.train[0] != !r->knn.test[0])
+        return bad(o, r->knn.train[0] ? "knn.train" : "knn.test",
+                   "knn.train and knn.test go together");
+    return 0;
+}
+
+static int check_spec(const struct recipe *r, const struct origin *o)
+{
+    struct spec spec;
+    recipe_spec(r, &spec);
+    if (spec_check(&spec) < 0) {
+        char why[ERR_TEXT_MAX / 2];
+        snprintf(why, sizeof why, "%s", err_text());
+        return bad(o, "views", "%s", why);
+    }
+    return 0;
+}
+
+int recipe_load(struct recipe *recipe, const char *path, const char *const *sets, size_t n_sets)
+{
+    int rc = conf_defaults(&recipe_table, recipe);
+    if (rc == 0 && path)
+        rc = conf_load(&recipe_table, recipe, path);
+    for (size_t i = 0; i < n_sets && rc == 0; i++)
+        rc = conf_set(&recipe_table, recipe, sets[i]);
+    if (rc == 0)
+        rc = conf_complete(&recipe_table, recipe, path ? path : "recipe");
+    if (rc < 0)
+        return rc;
+    static int (*const checks[])(const struct recipe *, const struct origin *) = {
+        check_names, check_loaders, check_views, check_augself, check_knn, check_spec,
+    };
+    const struct origin origin = {path, sets, n_sets};
+    for (size_t i = 0; i < ARRAY_LEN(checks) && rc == 0; i++)
+        rc = checks[i](recipe, &origin);
+    return rc;
+}
+
+bool recipe_embedded(const struct recipe *recipe)
+{
+    return recipe->data.loaders.n == 1 && strcmp(recipe->data.loaders.v[0], RECIPE_EMBEDDED) == 0;
+}

@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* recv: takes a spec and endpoints, gives batches in order. The caller's thread; owns the sockets
+ * and everything that arrives until it is released. Does not look at pixels but to check their CRC.
+ *
+ * A batch's position p = epoch * batches + index. A ring of slots covers the positions [next,
+ * next + n_slots): each is free to ask, asked of one loader, held, or lent to the caller. As a
+ * batch is a pure function of its name, any answer that names our session and a position we still
+ * miss is good, whoever was asked and whenever; every other answer is dropped. Messages land in
+ * cells, one more than slots, so that there is always one to receive into; nothing is allocated
+ * after open. */
+#include "trainer/recv.h"
+
+#include "common/auto.h"
+#include "common/err.h"
+#include "common/log.h"
+#include "common/stat.h"
+#include "trainer/answer.h"
+#include "trainer/loader.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    WINDOW_MAX = 64,
+    CONTROL_OMEGAS = 64, /* room in a wire for every control message */
+    FAILURES_MAX = 5,    /* damaged answers, or missed deadlines, of one batch */
+    WAIT_MS = 100,       /* at most so long without a look at the clock and the stop flag */
+    PATIENCE_MAX = 4,    /* a batch's deadline grows to so many times the recipe's */
+};
+static const double AGAIN_S = 0.2;  /* after "try again later" */
+static const double OTHERS_S = 1.0; /* once one loader is ready, how long the others are awaited */
+
+enum slot_state { SLOT_WANTED, SLOT_ASKED, SLOT_HELD, SLOT_LENT };
+
+struct cell {
+    struct link_message message;
+    struct wire *wire;
+    struct wire_message body;
+    struct model_batch model; /* once the answer is checked */
+};
+
+struct slot {
+    enum slot_state state;
+    uint32_t loader;  /* ASKED: index */
+    uint64_t request; /* ASKED */
+    double asked_s;
+    double not_before_s;      /* WANTED */
+    uint32_t damaged, misses; /* answers that were damaged; deadlines passed */
+    uint32_t avoid;           /* bit i: loader i failed on this batch */
+    uint32_t cell;            /* HELD, LENT */
+};
+
+struct recv {
+    struct recv_config config;
+    struct spec spec;
+    struct conf_strs endpoints;
+    struct loader_room room;
+    struct loader loader[CONF_LIST_MAX];
+    uint32_t n_loaders;
+    struct link *links[CONF_LIST_MAX];
+    bool opened; /* info is set */
+    struct recv_info info;
+    struct recv_counts counts;
+    double alone_since_s; /* since when no loader is READY; 0 = one is */
+    uint64_t next, end;   /* positions: to be given next; after the last */
+    struct slot *slots;   /* [n_slots], position p in slot p % n_slots */
+    uint32_t n_slots;
+    struct cell *cells; /* [n_slots + 1] */
+    uint32_t *spare;    /* cells that hold nothing */
+    uint32_t n_spare;
+};
+
+static struct slot *slot_of(struct recv *r, uint64_t position)
+{
+    return &r->slots[position % r->n_slots];
+}
+
+/* The end of the ring, cut at the run's last batch. */
+static uint64_t ring_end(const struct recv *r)
+{
+    uint64_t end = r->next + r->n_slots;
+    return end < r->end ? end : r->end;
+}
+
+static uint32_t position_epoch(const struct recv *r, uint64_t position)
+{
+    return (uint32_t)(position / r->info.batches);
+}
+
+static uint32_t position_index(const struct recv *r, uint64_t position)
+{
+    return (uint32_t)(position % r->info.batches);
+}
+
+/* --- asking --- */
+
+/* ASKED -> WANTED: the request is no longer awaited. */
+static void slot_take_back(struct recv *r, struct slot *slot)
+{
+    r->loader[slot->loader].asked--;
+    slot->state = SLOT_WANTED;
+    slot->not_before_s = 0;
+    r->counts.rerequests++;
+}
+
+static void take_back_all(struct recv *r, uint32_t loader)
+{
+    for (uint32_t i = 0; i < r->n_slots; i++)
+        if (r->slots[i].state == SLOT_ASKED && r->slots[i].loader == loader)
+            slot_take_back(r, &r->slots[i]);
+}
+
+/* The loader that should have this batch soonest; one that failed on it only when no other is
+ * ready. r->n_loaders: none can be asked now. */
+static uint32_t choose_loader(const struct recv *r, const struct slot *slot)
+{
+    uint32_t best = r->n_loaders, ready = 0;
+    for (uint32_t i = 0; i < r->n_loaders; i++)
+        if (r->loader[i].state == LOADER_READY)
+            ready |= 1u << i;
+    uint32_t allowed = ready & ~slot->avoid ? ready & ~slot->avoid : ready;
+    double best_s = 0;
+    for (uint32_t i = 0; i < r->n_loaders; i++) {
+        const struct loader *l = &r->loader[i];
+        if (!(allowed >> i & 1) || l->asked >= l->window)
+            continue;
+        double expected_s = (l->latency_s + 1e-3) * (l->asked + 1);
+        if (best == r->n_loaders || expected_s < best_s) {
+            best = i;
+            best_s = expected_s;
+        }
+    }
+    return best;
+}
+
+static int ask(struct recv *r, double now_s)
+{
+    for (uint64_t p = r->next; p < ring_end(r); p++) {
+        struct slot *slot = slot_of(r, p);
+        if (slot->state != SLOT_WANTED || now_s < slot->not_before_s)
+            continue;
+        uint32_t i = choose_loader(r, slot);
+        if (i == r->n_loaders)
+            continue;
+        int rc = loader_get(&r->loader[i], &r->room, position_epoch(r, p), position_index(r, p),
+                            &slot->request);
+        if (rc == -EAGAIN)
+            return 0;
+        if (rc < 0)
+            return rc;
+        slot->state = SLOT_ASKED;
+        slot->loader = i;
+        slot->asked_s = now_s;
+        r->loader[i].asked++;
+    }
+    return 0;
+}
+
+static double slot_deadline(const struct recv *r, const struct slot *slot)
+{
+    uint32_t patience = 1u << (slot->misses < 2 ? slot->misses : 2);
+    return slot->asked_s +
+           r->config.deadline_s * (patience < PATIENCE_MAX ? patience : PATIENCE_MAX);
+}
+
+/* Requests that are overdue go elsewhere, and their loader has to show that it is alive. Each miss
+ * gives the same batch more time, so a slow loader alone is still fast enough in the end. */
+static int check_deadlines(struct recv *r, double now_s)
+{
+    for (uint64_t p = r->next; p < ring_end(r); p++) {
+        struct slot *slot = slot_of(r, p);
+        if (slot->state != SLOT_ASKED || now_s < slot_deadline(r, slot))
+            continue;
+        struct loader *loader = &r->loader[slot->loader];
+        if (++slot->misses == FAILURES_MAX)
+            return err_set(
+                -ETIMEDOUT, "%s: batch %u of epoch %u was asked for %d times and never came",
+                loader->endpoint, position_index(r, p), position_epoch(r, p), FAILURES_MAX);
+        slot->avoid |= 1u << slot->loader;
+        if (r->n_loaders > 1)
+            loader_cancel(loader, &r->room, slot->request);
+        slot_take_back(r, slot);
+        if (loader->state == LOADER_READY)
+            loader_again(loader, &r->room, now_s);
+    }
+    return 0;
+}
+
+/* --- answers --- */
+
+/* A cell's memory back; its frames go back to ZeroMQ. */
+static void cell_done(struct recv *r, uint32_t cell)
+{
+    link_message_done(&r->cells[cell].message);
+    r->spare[r->n_spare++] = cell;
+}
+
+static int damaged(struct recv *r, uint32_t loader, uint64_t position, const char *what)
+{
+    struct slot *slot = slot_of(r, position);
+    log_debug("%s: batch %u of epoch %u %s; asking again", r->loader[loader].endpoint,
+              position_index(r, position), position_epoch(r, position), what);
+    r->counts.crc_errors++;
+    slot->avoid |= 1u << loader;
+    if (slot->state == SLOT_ASKED && slot->loader == loader)
+        slot_take_back(r, slot);
+    if (++slot->damaged < FAILURES_MAX)
+        return 0;
+    return err_set(-EBADMSG, "%s: batch %u of epoch %u %s (%d damaged answers)",
+                   r->loader[loader].endpoint, position_index(r, position),
+                   position_epoch(r, position), what, FAILURES_MAX);
+}
+
+static void learn_latency(struct loader *loader, double took_s)
+{
+    loader->latency_s = loader->latency_s > 0 ? 0.8 * loader->latency_s + 0.2 * took_s : took_s;
+}
+
+/* 1: the cell is now held by a slot; 0: it was of no use; -errno. */
+static int on_batch(struct recv *r, uint32_t i, uint32_t c, double now_s)
+{
+    struct cell *cell = &r->cells[c];
+    const struct wire_batch *b = &cell->body.batch;
+    uint64_t position = (uint64_t)b->epoch * r->info.batches + b->index;
+    if (!r->opened || memcmp(b->session, r->info.session, DIGEST_BYTES) != 0 ||
+        b->server_epoch != r->loader[i].server_epoch || b->index >= r->info.batches ||
+        position < r->next || position >= ring_end(r) || slot_of(r, position)->state >= SLOT_HELD) {
+        r->counts.late++;
+        return 0;
+    }
+    struct slot *slot = slot_of(r, position);
+    const char *wrong = answer_check(&r->spec, r->info.samples, &cell->message, b, &cell->model);
+    if (wrong)
+        return damaged(r, i, position, wrong);
+    if (slot->state == SLOT_ASKED) {
+        struct loader *asked = &r->loader[slot->loader];
+        asked->asked--;
+        if (slot->loader == i)
+            learn_latency(asked, now_s - slot->asked_s);
+        else
+            loader_cancel(asked, &r->room, slot->request);
+    }
+    slot->state = SLOT_HELD;
+    slot->cell = c;
+    return 1;
+}
+
+/* An Error about a batch that is asked of this loader; 0 for every other one. */
+static int on_error(struct recv *r, uint32_t i, const struct wire_message *m, double now_s)
+{
+    for (uint32_t k = 0; k < r->n_slots; k++) {
+        struct slot *slot = &r->slots[k];
+        if (slot->state != SLOT_ASKED || slot->loader != i || slot->request != m->error.request)
+            continue;
+        if (m->error.code != WIRE_UNKNOWN_SESSION && !m->error.retryable)
+            return loader_refusal(&r->loader[i], m->error.code, m->error.text);
+        slot_take_back(r, slot);
+        slot->not_before_s = now_s + AGAIN_S;
+        if (m->error.code == WIRE_UNKNOWN_SESSION && r->loader[i].state == LOADER_READY)
+            loader_again(&r->loader[i], &r->room, now_s);
+        return 0;
+    }
+    return 0;
+}
+
+static bool same_info(const struct recv_info *a, const struct recv_info *b)
+{
+    return a->samples == b->samples && a->batches == b->batches &&
+           memcmp(a->session, b->session, DIGEST_BYTES) == 0 &&
+           memcmp(a->fingerprint, b->fingerprint, DIGEST_BYTES) == 0;
+}
+
+/* A loader became READY: the first one says what the dataset is, all others must agree. */
+static int on_ready(struct recv *r, const struct loader *loader)
+{
+    if (!r->opened) {
+        r->info = loader->info;
+        if (r->info.batches == 0 || r->info.batches > UINT32_MAX)
+            return err_set(-ENODATA, "%s: %s has no batch of %u", loader->endpoint, r->spec.dataset,
+                           r->spec.batch);
+        if (r->info.batches != spec_batches(&r->spec, r->info.samples))
+            return err_set(-EPROTO, "%s: counts %llu batches an epoch in %llu samples",
+                           loader->endpoint, (unsigned long long)r->info.batches,
+                           (unsigned long long)r->info.samples);
+        r->next = r->config.epoch * r->info.batches + r->config.index;
+        r->end = r->config.epochs * r->info.batches;
+        r->opened = true;
+        return 0;
+    }
+    if (same_info(&r->info, &loader->info))
+        return 0;
+    char theirs[2 * DIGEST_BYTES + 1], ours[2 * DIGEST_BYTES + 1];
+    digest_hex(loader->info.fingerprint, theirs);
+    digest_hex(r->info.fingerprint, ours);
+    return err_set(-EBADMSG,
+                   "%s: its %s (%llu samples, %.8s) is not the one of this run (%llu "
+                   "samples, %.8s)",
+                   loader->endpoint, r->spec.dataset, (unsigned long long)loader->info.samples,
+                   theirs, (unsigned long long)r->info.samples, ours);
+}
+
+/* One message in cell c. 1: the cell is in use. */
+static int on_message(struct recv *r, uint32_t i, uint32_t c, double now_s)
+{
+    struct cell *cell = &r->cells[c];
+    struct loader *loader = &r->loader[i];
+    if (wire_unpack(cell->wire, cell->message.body, cell->message.body_len, &cell->body) < 0) {
+        log_debug("%s: %s", loader->endpoint, err_text());
+        r->counts.late++;
+        return 0;
+    }
+    if (cell->body.type == WIRE_BATCH)
+        return on_batch(r, i, c, now_s);
+    int rc = cell->body.type == WIRE_ERROR ? on_error(r, i, &cell->body, now_s) : 0;
+    if (rc < 0)
+        return rc;
+    bool was_ready = loader->state == LOADER_READY;
+    rc = loader_message(loader, &r->room, &cell->body, now_s);
+    if (rc > 0)
+        take_back_all(r, i);
+    if (rc >= 0 && !was_ready && loader->state == LOADER_READY)
+        rc = on_ready(r, loader);
+    return rc < 0 ? rc : 0;
+}
+
+static int receive_all(struct recv *r, uint32_t i, double now_s)
+{
+    /* bounded, so that one loader that floods us cannot keep the others waiting */
+    for (uint32_t n = 0; n < 4 * r->n_slots; n++) {
+        uint32_t c = r->spare[--r->n_spare];
+        int got = link_receive(r->loader[i].link, &r->cells[c].message);
+        int rc = got == 0 ? on_message(r, i, c, now_s) : 0;
+        if (rc != 1)
+            cell_done(r, c);
+        if (got == -EBADMSG) /* of no shape of ours; link dropped it */
+            r->counts.late++;
+        else if (got < 0)
+            return got == -EAGAIN ? 0 : got;
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* --- the loop --- */
+
+static int nobody(const struct recv *r)
+{
+    char names[ERR_TEXT_MAX / 2] = "";
+    size_t used = 0;
+    for (uint32_t i = 0; i < r->n_loaders && used < sizeof names; i++)
+        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "",
+                                 r->loader[i].endpoint);
+    return err_set(-ETIMEDOUT, "%s: no loader answered within %g s", names, r->config.retry_s);
+}
+
+/* Everything that can be done without waiting. What has come is taken before any deadline is looked
+ * at: the caller may have been away for long. */
+static int pump(struct recv *r, double now_s)
+{
+    bool ready = false;
+    for (uint32_t i = 0; i < r->n_loaders; i++) {
+        if (loader_tick(&r->loader[i], &r->room, now_s)) {
+            r->counts.disconnects++;
+            take_back_all(r, i);
+        }
+        int rc = receive_all(r, i, now_s);
+        if (rc < 0)
+            return rc;
+        ready |= r->loader[i].state == LOADER_READY;
+    }
+    if (ready)
+        r->alone_since_s = 0;
+    else if (r->alone_since_s == 0)
+        r->alone_since_s = now_s;
+    else if (now_s - r->alone_since_s >= r->config.retry_s)
+        return nobody(r);
+    if (!r->opened)
+        return 0;
+    int rc = check_deadlines(r, now_s);
+    return rc < 0 ? rc : ask(r, now_s);
+}
+
+/* Waits for something to come, but looks up now and then. */
+static int wait_some(struct recv *r, const volatile int *stop)
+{
+    if (stop && *stop)
+        return err_set(-EINTR, "stopped by a signal");
+    int rc = link_wait(r->links, r->n_loaders, WAIT_MS);
+    return rc < 0 && rc != -EINTR ? rc : 0;
+}
+
+int recv_next(struct recv *r, const volatile int *stop, struct recv_batch *ret)
+{
+    double begin_s = stat_now();
+    struct slot *slot;
+    for (double now_s = begin_s;; now_s = stat_now()) {
+        if (r->next >= r->end)
+            return err_set(-ENODATA, "no batch is left");
+        int rc = pump(r, now_s);
+        slot = slot_of(r, r->next);
+        if (rc == 0 && slot->state == SLOT_HELD)
+            break;
+        if (rc == 0)
+            rc = wait_some(r, stop);
+        if (rc < 0)
+            return rc;
+    }
+    r->counts.wait_s += stat_now() - begin_s;
+    const struct cell *cell = &r->cells[slot->cell];
+    ret->header = &cell->body.batch;
+    ret->model = cell->model;
+    ret->slot = (uint32_t)(slot - r->slots);
+    slot->state = SLOT_LENT;
+    r->next++;
+    r->counts.batches++;
+    r->counts.substituted += ret->header->n_substituted;
+    for (uint32_t i = 0; i < ret->header->n_frames; i++)
+        r->counts.bytes += ret->header->frames[i].bytes;
+    return 0;
+}
+
+void recv_release(struct recv *r, struct recv_batch *batch)
+{
+    struct slot *slot = &r->slots[batch->slot];
+    cell_done(r, slot->cell);
+    *slot = (struct slot){.state = SLOT_WANTED}; /* now for the position n_slots further on */
+    batch->header = NULL;
+}
+
+const struct recv_info *recv_info(const struct recv *r)
+{
+    return &r->info;
+}
+
+const struct recv_counts *recv_counts(const struct recv *r)
+{
+    return &r->counts;
+}
+
+/* --- the beginning and the end --- */
+
+static int make_memory(struct recv *r)
+{
+    r->n_slots = r->config.window * r->n_loaders + 1; /* one is with the caller */
+    r->slots = calloc(r->n_slots, sizeof *r->slots);
+    r->cells = calloc(r->n_slots + 1, sizeof *r->cells);
+    r->spare = calloc(r->n_slots + 1, sizeof *r->spare);
+    if (!r->slots || !r->cells || !r->spare)
+        return err_set(-ENOMEM, "recv: out of memory");
+    uint32_t omegas = r->spec.batch * r->spec.n_views;
+    for (uint32_t c = 0; c <= r->n_slots; c++) {
+        int rc = wire_new(omegas < CONTROL_OMEGAS ? CONTROL_OMEGAS : omegas, &r->cells[c].wire);
+        if (rc < 0)
+            return rc;
+        r->spare[r->n_spare++] = c;
+    }
+    r->room = (struct loader_room){.spec = &r->spec, .window = r->config.window};
+    int rc = wire_new(CONTROL_OMEGAS, &r->room.wire);
+    return rc < 0 ? rc : link_context_new(&r->room.context);
+}
+
+/* Until every loader is ready, or one is and the others had their time. */
+static int wait_ready(struct recv *r)
+{
+    double opened_s = 0;
+    for (;;) {
+        double now_s = stat_now();
+        int rc = pump(r, now_s);
+        if (rc < 0)
+            return rc;
+        uint32_t ready = 0;
+        for (uint32_t i = 0; i < r->n_loaders; i++)
+            ready += r->loader[i].state == LOADER_READY;
+        if (r->opened && opened_s == 0)
+            opened_s = now_s;
+        if (ready == r->n_loaders || (r->opened && now_s - opened_s >= OTHERS_S))
+            return 0;
+        rc = wait_some(r, r->config.stop);
+        if (rc < 0)
+            return rc;
+    }
+}
+
+static void close_fn(struct recv **recv)
+{
+    recv_close(*recv);
+}
+
+int recv_open(const struct recv_config *config, struct recv **ret)
+{
+    int rc = spec_check(config->spec);
+    if (rc < 0)
+        return rc;
+    if (config->window < 1 || config->window > WINDOW_MAX || config->endpoints->n < 1)
+        return err_set(-EINVAL, "recv: a window of 1 to %d and an endpoint are needed", WINDOW_MAX);
+    auto_with(close_fn) struct recv *r = calloc(1, sizeof *r);
+    if (!r)
+        return err_set(-ENOMEM, "recv: out of memory");
+    r->config = *config;
+    r->spec = *config->spec;
+    r->endpoints = *config->endpoints;
+    r->n_loaders = (uint32_t)config->endpoints->n;
+    rc = make_memory(r);
+    if (rc < 0)
+        return rc;
+    for (uint32_t i = 0; i < r->n_loaders; i++) {
+        rc = loader_open(&r->loader[i], &r->room, r->endpoints.v[i]);
+        if (rc < 0)
+            return rc;
+        r->links[i] = r->loader[i].link;
+    }
+    rc = wait_ready(r);
+    if (rc < 0)
+        return rc;
+    *ret = take_ptr(&r);
+    return 0;
+}
+
+void recv_close(struct recv *r)
+{
+    if (!r)
+        return;
+    for (uint32_t c = 0; r->cells && c <= r->n_slots; c++) {
+        link_message_done(&r->cells[c].message);
+        wire_free(r->cells[c].wire);
+    }
+    for (uint32_t i = 0; i < r->n_loaders; i++)
+        loader_close(&r->loader[i]);
+    link_context_free(r->room.context);
+    wire_free(r->room.wire);
+    free(r->spare);
+    free(r->cells);
+    free(r->slots);
+    free(r);
+}

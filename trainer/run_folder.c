@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* run_folder: takes a recipe, gives paths. A run is in a folder once a checkpoint or metrics are:
+ * what was made before that (a start that failed) may be made again. Writes recipe.yaml only. */
+#include "trainer/run_folder.h"
+
+#include "common/err.h"
+#include "common/file.h"
+#include "trainer/ckpt.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+int run_folder_init(struct run_folder *f, const struct recipe *recipe, const char *path)
+{
+    int n = path ? snprintf(f->path, sizeof f->path, "%s", path)
+                 : snprintf(f->path, sizeof f->path, "%s/%s", recipe->run.dir, recipe->run.name);
+    if (n <= 0 || (size_t)n >= sizeof f->path)
+        return err_set(-EINVAL, "run folder: a path of 1 to %d bytes is needed", RUN_PATH_MAX - 1);
+    snprintf(f->recipe, sizeof f->recipe, "%s/recipe.yaml", f->path);
+    snprintf(f->metrics, sizeof f->metrics, "%s/metrics.jsonl", f->path);
+    snprintf(f->backbone, sizeof f->backbone, "%s/backbone.safetensors", f->path);
+    snprintf(f->checkpoints, sizeof f->checkpoints, "%s/checkpoints", f->path);
+    return 0;
+}
+
+int run_folder_check(const struct run_folder *f, bool resume, uint64_t *ret_step)
+{
+    uint64_t step = 0;
+    int rc = ckpt_latest(f->checkpoints, &step);
+    if (resume && rc < 0)
+        return err_set(rc, "%s: --resume, but no checkpoint is there", f->path);
+    if (!resume && (rc == 0 || access(f->metrics, F_OK) == 0))
+        return err_set(-EINVAL,
+                       "%s: a run is in there; --resume goes on with it, another run.name "
+                       "begins a new one",
+                       f->path);
+    if (rc < 0 && rc != -ENOENT)
+        return rc;
+    *ret_step = step;
+    return 0;
+}
+
+int run_folder_make(const struct run_folder *f, const char *text)
+{
+    int rc = file_mkdirs(f->checkpoints);
+    struct file_write w = {0};
+    if (rc == 0)
+        rc = file_write_begin(&w, f->recipe);
+    if (rc < 0)
+        return rc;
+    if (fputs(text, w.out) < 0) {
+        rc = err_set(-EIO, "%s: cannot write: %s", f->recipe, strerror(errno));
+        file_write_abort(&w);
+        return rc;
+    }
+    return file_write_commit(&w);
+}

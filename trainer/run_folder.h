@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* run_folder: the folder of one run: its places, and whether a run is in it.
+ *   recipe.yaml (resolved)  metrics.jsonl  events.out.tfevents.*  backbone.safetensors
+ *   checkpoints/step-NNNNNNNN.safetensors
+ * Owner: train. */
+#ifndef AUGSTREAM_TRAINER_RUN_FOLDER_H
+#define AUGSTREAM_TRAINER_RUN_FOLDER_H
+
+#include "trainer/recipe.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { RUN_PATH_MAX = 3072 };
+
+struct run_folder {
+    char path[RUN_PATH_MAX];
+    char recipe[RUN_PATH_MAX + 32], metrics[RUN_PATH_MAX + 32], backbone[RUN_PATH_MAX + 32];
+    char checkpoints[RUN_PATH_MAX + 32];
+};
+
+/* Names the places; touches no file. path NULL: run.dir/run.name. */
+int run_folder_init(struct run_folder *folder, const struct recipe *recipe, const char *path);
+
+/* Fresh: -EINVAL when a run is in there already. Resuming: *ret_step is its newest checkpoint's
+ * step; -ENOENT when there is none. Touches no file. */
+int run_folder_check(const struct run_folder *folder, bool resume, uint64_t *ret_step);
+
+/* Makes the folder, and recipe.yaml in it; text is the resolved recipe. */
+int run_folder_make(const struct run_folder *folder, const char *text);
+
+#endif

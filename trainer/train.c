@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* train: THE page. Takes a recipe, gives a run folder. One thread; owns everything that a run is
+ * made of. Read train_run first: it says what a run is, from top to bottom. Does not know how
+ * batches come (recv), what a step computes (model) or how a file is laid out (ckpt, board,
+ * progress). */
+#include "trainer/train.h"
+
+#include "common/auto.h"
+#include "common/err.h"
+#include "common/log.h"
+#include "common/stat.h"
+#include "trainer/board.h"
+#include "trainer/ckpt.h"
+#include "trainer/embed.h"
+#include "trainer/knn.h"
+#include "trainer/progress.h"
+#include "trainer/run_folder.h"
+#include "trainer/schedule.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const double LINE_EVERY_S = 10; /* progress lines where there is no terminal */
+static const double SPREAD_MIN = 0.1;  /* of the features' spread; 1 is healthy, 0 collapsed */
+
+struct train {
+    const struct train_config *config;
+    const struct recipe *recipe;
+    struct ops *ops;
+    struct model *model;
+    struct run_folder folder;
+    char *recipe_text; /* resolved, kept in every checkpoint */
+    struct embed *embed;
+    struct conf_strs endpoints;
+    struct recv *recv;
+    struct schedule schedule;
+    struct board *board;
+    struct progress *progress;
+    struct ckpt_place place;
+    uint64_t end;               /* the step the run ends at */
+    uint64_t saved;             /* the step of the last checkpoint; UINT64_MAX = none */
+    struct model_losses losses; /* of the last step */
+    double begin_s, away_s;     /* away: not stepping (evaluation, checkpoints) */
+    double knn_first, knn_last; /* below 0: not measured */
+    bool warned;                /* of a collapse */
+};
+
+/* --- beginning --- */
+
+static int make_model(struct train *t)
+{
+    int rc = ops_open(t->recipe->device.ops, (int)t->recipe->device.threads, &t->ops);
+    return rc < 0 ? rc : model_new(t->recipe, t->ops, &t->model);
+}
+
+static int dump_recipe(struct train *t)
+{
+    size_t len;
+    FILE *out = open_memstream(&t->recipe_text, &len);
+    if (!out)
+        return err_set(-ENOMEM, "recipe: out of memory");
+    int rc = conf_dump(&recipe_table, t->recipe, out);
+    if (fclose(out) != 0 && rc == 0)
+        rc = err_set(-ENOMEM, "recipe: out of memory");
+    return rc;
+}
+
+/* Names of the labelled sets: what the loaders call them. */
+static const char *knn_dataset(const struct train *t, bool test)
+{
+    if (t->embed)
+        return test ? "knn-test" : "knn-train";
+    return test ? t->recipe->knn.test : t->recipe->knn.train;
+}
+
+static bool knn_wanted(const struct train *t)
+{
+    return t->recipe->knn.every > 0 && t->recipe->knn.train[0];
+}
+
+/* The endpoints: those of the recipe, or our own loader's. */
+static int find_loaders(struct train *t)
+{
+    const struct recipe *r = t->recipe;
+    t->endpoints = r->data.loaders;
+    if (!recipe_embedded(r))
+        return 0;
+    const struct embed_dataset sets[] = {
+        {r->data.dataset, r->data.path, r->data.format},
+        {"knn-train", r->knn.train, r->data.format},
+        {"knn-test", r->knn.test, r->data.format},
+    };
+    const struct embed_config config = {.datasets = sets,
+                                        .n_datasets = knn_wanted(t) ? 3 : 1,
+                                        .workers = (uint32_t)r->data.workers,
+                                        .window = (uint32_t)r->data.window,
+                                        .stop = t->config->stop};
+    int rc = embed_start(&config, &t->embed);
+    if (rc < 0)
+        return rc;
+    t->endpoints.n = 1;
+    snprintf(t->endpoints.v[0], sizeof t->endpoints.v[0], "%s", embed_endpoint(t->embed));
+    return 0;
+}
+
+static int open_recv(struct train *t)
+{
+    struct spec spec;
+    recipe_spec(t->recipe, &spec);
+    const struct recv_config config = {.spec = &spec,
+                                       .endpoints = &t->endpoints,
+                                       .window = (uint32_t)t->recipe->data.window,
+                                       .deadline_s = t->recipe->data.deadline,
+                                       .retry_s = t->recipe->data.retry,
+                                       .epoch = t->place.epoch,
+                                       .index = t->place.index,
+                                       .epochs = (uint32_t)t->recipe->optim.epochs,
+                                       .stop = t->config->stop};
+    int rc = recv_open(&config, &t->recv);
+    if (rc < 0)
+        return rc;
+    const struct recv_info *info = recv_info(t->recv);
+    if (t->config->resume && memcmp(info->session, t->place.session, DIGEST_BYTES) != 0)
+        return err_set(-EINVAL,
+                       "%s: cannot be resumed: its batches were made from another dataset, seed, "
+                       "batch size or views",
+                       t->folder.path);
+    memcpy(t->place.session, info->session, DIGEST_BYTES);
+    schedule_init(&t->schedule, t->recipe, info->batches);
+    t->end = (uint64_t)t->recipe->optim.epochs * info->batches;
+    if (t->config->steps && t->config->steps < t->end)
+        t->end = t->config->steps;
+    return 0;
+}
+
+/* The place to go on from: the newest checkpoint's, or the very beginning. */
+static int find_place(struct train *t)
+{
+    uint64_t step = 0;
+    t->place.seed = (uint64_t)t->recipe->run.seed;
+    int rc = run_folder_init(&t->folder, t->recipe, t->config->run_dir);
+    if (rc == 0)
+        rc = run_folder_check(&t->folder, t->config->resume, &step);
+    if (rc < 0 || !t->config->resume)
+        return rc;
+    char path[RUN_PATH_MAX + 96];
+    rc = ckpt_path(t->folder.checkpoints, step, path, sizeof path);
+    return rc < 0 ? rc : ckpt_load(model_net(t->model), path, &t->place);
+}
+
+/* --- now and then --- */
+
+static double wall_s(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
+static int save_checkpoint(struct train *t)
+{
+    double begin_s = stat_now();
+    char path[RUN_PATH_MAX + 96];
+    int rc = ckpt_path(t->folder.checkpoints, t->place.step, path, sizeof path);
+    if (rc == 0)
+        rc = ckpt_save(model_net(t->model), &t->place, t->recipe_text, path);
+    if (rc == 0)
+        rc = ckpt_prune(t->folder.checkpoints, (uint64_t)t->recipe->checkpoint.keep);
+    if (rc == 0)
+        t->saved = t->place.step;
+    t->away_s += stat_now() - begin_s;
+    return rc;
+}
+
+static int extract(struct train *t, bool test, struct features *ret)
+{
+    struct spec spec;
+    recipe_eval_spec(t->recipe, knn_dataset(t, test), &spec);
+    const struct features_config config = {.spec = &spec,
+                                           .endpoints = &t->endpoints,
+                                           .window = (uint32_t)t->recipe->data.window,
+                                           .deadline_s = t->recipe->data.deadline,
+                                           .retry_s = t->recipe->data.retry,
+                                           .stop = t->config->stop};
+    return features_extract(t->model, &config, ret);
+}
+
+/* Nearest-neighbour accuracy of the backbone as it is now. */
+static int score_knn(struct train *t)
+{
+    double begin_s = stat_now();
+    auto_with(features_done) struct features bank = {0}, queries = {0};
+    int rc = extract(t, false, &bank);
+    if (rc == 0)
+        rc = extract(t, true, &queries);
+    if (rc == 0)
+        rc = knn_accuracy(&bank, &queries, &t->knn_last);
+    if (t->knn_first < 0)
+        t->knn_first = t->knn_last;
+    t->away_s += stat_now() - begin_s;
+    return rc;
+}
+
+static int tell_knn(struct train *t)
+{
+    const struct board_scalar scalar = {"knn/top1", (float)t->knn_last};
+    int rc = progress_note(t->progress, t->place.step, t->place.epoch, "knn_top1", t->knn_last);
+    if (rc == 0)
+        rc = board_scalars(t->board, wall_s(), (int64_t)t->place.step, &scalar, 1);
+    progress_break(t->progress);
+    log_info("step %" PRIu64 "  epoch %u  nearest neighbour %.2f %%", t->place.step, t->place.epoch,
+             100 * t->knn_last);
+    return rc;
+}
+
+/* --- a step --- */
+
+/* A run that went wrong says so at once, and by name. */
+static int guard(struct train *t)
+{
+    for (uint32_t i = 0; i < t->losses.n; i++) {
+        double value = (double)t->losses.item[i].value;
+        const char *name = t->losses.item[i].name;
+        if (!isfinite(value))
+            return err_set(-EDOM,
+                           "step %" PRIu64 ": %s is %g; training stopped, a lower optim.base_lr "
+                           "may help (last checkpoint: step %" PRIu64 ")",
+                           t->place.step, name, value, t->saved);
+        if (strcmp(name, "spread") == 0 && value < SPREAD_MIN && !t->warned) {
+            t->warned = true;
+            progress_break(t->progress);
+            log_warn("step %" PRIu64 ": the features' spread is %.3f: they are collapsing to one "
+                     "point",
+                     t->place.step, value);
+        }
+    }
+    return 0;
+}
+
+static int tell_step(struct train *t, double lr, double wait_s)
+{
+    char tags[MODEL_LOSSES_MAX][BOARD_TAG_MAX];
+    struct board_scalar scalars[MODEL_LOSSES_MAX + 3];
+    size_t n = 0;
+    const struct progress_step step = {.step = t->place.step,
+                                       .epoch = t->place.epoch,
+                                       .losses = &t->losses,
+                                       .lr = lr,
+                                       .now_s = stat_now() - t->away_s,
+                                       .wait_s = wait_s};
+    int rc = progress_step(t->progress, &step);
+    for (uint32_t i = 0; i < t->losses.n; i++, n++) {
+        snprintf(tags[i], sizeof tags[i], "train/%s", t->losses.item[i].name);
+        scalars[n] = (struct board_scalar){tags[i], t->losses.item[i].value};
+    }
+    scalars[n++] = (struct board_scalar){"train/lr", (float)lr};
+    scalars[n++] = (struct board_scalar){"speed/images_per_s", (float)progress_rate(t->progress)};
+    scalars[n++] = (struct board_scalar){"speed/wait", (float)progress_wait(t->progress)};
+    return rc < 0 ? rc : board_scalars(t->board, wall_s(), (int64_t)t->place.step, scalars, n);
+}
+
+/* recv -> net -> loss -> optim, and word of it. */
+static int take_step(struct train *t)
+{
+    double waited_s = recv_counts(t->recv)->wait_s;
+    struct recv_batch batch;
+    int rc = recv_next(t->recv, t->config->stop, &batch);
+    if (rc < 0)
+        return rc;
+    rc = model_gradients(t->model, &batch.model);
+    recv_release(t->recv, &batch);
+    double lr = schedule_lr(&t->schedule, t->place.step);
+    if (rc == 0)
+        rc = model_update(t->model, (float)lr, (float)t->schedule.lr);
+    if (rc == 0)
+        rc = model_losses(t->model, &t->losses);
+    if (rc < 0)
+        return rc;
+    t->place.step++;
+    rc = guard(t);
+    if (rc == 0)
+        rc = tell_step(t, lr, recv_counts(t->recv)->wait_s - waited_s);
+    if (++t->place.index == recv_info(t->recv)->batches) {
+        t->place.index = 0;
+        t->place.epoch++;
+    }
+    return rc;
+}
+
+/* What falls due after a step. */
+static int after_step(struct train *t)
+{
+    bool epoch_end = t->place.index == 0;
+    uint64_t every = (uint64_t)t->recipe->checkpoint.every;
+    int rc = 0;
+    if (every ? t->place.step % every == 0 : epoch_end)
+        rc = save_checkpoint(t);
+    if (rc == 0 && epoch_end && knn_wanted(t) && t->place.epoch % t->recipe->knn.every == 0) {
+        rc = score_knn(t);
+        if (rc == 0)
+            rc = tell_knn(t);
+    }
+    return rc;
+}
+
+/* --- the run --- */
+
+/* Nothing of this leaves a trace: a recipe that cannot work makes no run folder. */
+static int prepare(struct train *t)
+{
+    int rc = dump_recipe(t);
+    if (rc == 0)
+        rc = make_model(t);
+    if (rc == 0)
+        rc = find_place(t);
+    if (rc == 0)
+        rc = find_loaders(t);
+    if (rc == 0)
+        rc = open_recv(t);
+    if (rc == 0 && knn_wanted(t) && !t->config->resume)
+        rc = score_knn(t);
+    return rc;
+}
+
+/* The folder, the first checkpoint, and the two files that grow. */
+static int begin(struct train *t)
+{
+    int rc = run_folder_make(&t->folder, t->recipe_text);
+    if (rc == 0 && !t->config->resume)
+        rc = save_checkpoint(t);
+    if (rc == 0)
+        rc = board_open(t->folder.path, wall_s(), &t->board);
+    if (rc == 0 && t->config->resume)
+        rc = board_restart(t->board, wall_s(), (int64_t)t->place.step + 1);
+    const struct progress_config config = {.path = t->folder.metrics,
+                                           .first_step = t->place.step,
+                                           .steps = t->end,
+                                           .images = (uint32_t)t->recipe->data.batch,
+                                           .terminal = stderr,
+                                           .line_every_s = LINE_EVERY_S};
+    if (rc == 0)
+        rc = progress_open(&config, &t->progress);
+    if (rc == 0 && t->knn_first >= 0)
+        rc = tell_knn(t);
+    t->begin_s = stat_now();
+    t->away_s = 0;
+    return rc;
+}
+
+static int loop(struct train *t)
+{
+    int rc = 0;
+    while (rc == 0 && t->place.step < t->end && !(t->config->stop && *t->config->stop)) {
+        rc = take_step(t);
+        if (rc == 0)
+            rc = after_step(t);
+    }
+    return rc == -EINTR ? 0 : rc; /* a stop while waiting is a stop between steps */
+}
+
+/* The last checkpoint, and what others use. */
+static int finish(struct train *t)
+{
+    int rc = t->saved == t->place.step ? 0 : save_checkpoint(t);
+    return rc < 0 ? rc : ckpt_save_backbone(model_net(t->model), t->folder.backbone);
+}
+
+/* The loaders went away for good: what was learned since the last checkpoint is not lost with them. */
+static void keep_work(struct train *t, int rc)
+{
+    char why[ERR_TEXT_MAX];
+    snprintf(why, sizeof why, "%s", err_text());
+    if (t->saved != t->place.step && save_checkpoint(t) < 0)
+        log_error("%s", err_text());
+    err_set(rc, "%s", why);
+}
+
+static void summarise(struct train *t, uint64_t first)
+{
+    const struct recv_counts *c = recv_counts(t->recv);
+    double seconds = stat_now() - t->begin_s, stepping = seconds - t->away_s;
+    double images = (double)(t->place.step - first) * (double)t->recipe->data.batch;
+    progress_break(t->progress);
+    printf("run     %s\n", t->folder.path);
+    printf("steps   %" PRIu64 " of %" PRIu64
+           "%s, %.1f s, %.1f images/s, %.1f %% waiting for data\n",
+           t->place.step, t->end, t->place.step < t->end ? " (stopped; --resume goes on)" : "",
+           seconds, stepping > 0 ? images / stepping : 0.0,
+           stepping > 0 ? 100 * c->wait_s / stepping : 0.0);
+    printf("losses ");
+    for (uint32_t i = 0; i < t->losses.n; i++)
+        printf(" %s %.4f", t->losses.item[i].name, (double)t->losses.item[i].value);
+    printf("\ndata    %" PRIu64 " images substituted, %" PRIu64 " batches asked for again, %" PRIu64
+           " damaged, %" PRIu64 " disconnects\n",
+           c->substituted, c->rerequests, c->crc_errors, c->disconnects);
+    if (t->knn_last >= 0)
+        printf("knn     %.2f %%, at the start %.2f %%\n", 100 * t->knn_last, 100 * t->knn_first);
+    fflush(stdout);
+}
+
+static void train_done(struct train *t)
+{
+    progress_close(t->progress);
+    board_close(t->board);
+    recv_close(t->recv);
+    embed_stop(t->embed);
+    model_free(t->model);
+    ops_close(t->ops);
+    free(t->recipe_text);
+}
+
+int train_run(const struct train_config *config)
+{
+    auto_with(train_done) struct train t = {.config = config,
+                                            .recipe = config->recipe,
+                                            .saved = UINT64_MAX,
+                                            .knn_first = -1,
+                                            .knn_last = -1};
+    int rc = prepare(&t);
+    if (rc == -EINTR)
+        return 0; /* stopped before it began: nothing to keep */
+    if (rc == 0)
+        rc = begin(&t);
+    if (rc < 0)
+        return rc;
+    if (config->resume)
+        t.saved = t.place.step;
+    uint64_t first = t.place.step;
+    rc = loop(&t);
+    if (rc == -ETIMEDOUT)
+        keep_work(&t, rc);
+    if (rc == 0)
+        rc = finish(&t);
+    if (rc == 0)
+        summarise(&t, first);
+    return rc;
+}
