@@ -15,15 +15,27 @@
 struct link_context;
 struct link;
 
+enum {
+    LINK_ENDPOINT_MAX = 256, /* bytes with the NUL */
+    LINK_WINDOW_MAX = 128,   /* requests outstanding at one loader: half of every queue */
+};
+
 int link_context_new(struct link_context **ret);
 void link_context_free(struct link_context *context); /* after its links; waits at most 2 s */
 
-/* Endpoints: tcp://host:port, ipc://path (at most 107 bytes; @abstract is refused). */
+/* Endpoints: tcp://host:port, ipc://path (at most 107 bytes; @abstract is refused). Binding to
+ * tcp://host:* picks a free port. Binding to an ipc path replaces a socket that nobody listens to,
+ * nothing else: -EADDRINUSE, -EEXIST. Connecting succeeds before there is anyone: link_event tells.
+ * What is sent until then, or while a connection is lost, waits in the queue. */
 int link_router_bind(struct link_context *context, const char *endpoint, struct link **ret);
 int link_dealer_connect(struct link_context *context, const char *endpoint, struct link **ret);
 int link_pub_bind(struct link_context *context, const char *endpoint, struct link **ret);
 int link_sub_connect(struct link_context *context, const char *endpoint, struct link **ret);
-void link_close(struct link *link);
+void link_close(struct link *link); /* what was sent goes on leaving for 2 s; NULL is fine */
+
+/* Where it is bound (with the port that was picked) or connected to; -ENAMETOOLONG. cap:
+ * LINK_ENDPOINT_MAX is always enough. */
+int link_endpoint(const struct link *link, char *ret, size_t cap);
 
 /* A ROUTER's peer, as ZeroMQ names it for the life of one connection. */
 enum { LINK_PEER_MAX = 32 };
@@ -41,7 +53,7 @@ struct link_frame {
     void *hint;
 };
 
-/* A received message; zero it once before first use. */
+/* A received message; zero it once before first use, and do not move it: pointers lead inside. */
 struct link_message {
     struct link_peer peer; /* ROUTER only */
     const void *body;
@@ -58,9 +70,11 @@ struct link_message {
 };
 void link_message_done(struct link_message *message); /* gives the frames back; fine when empty */
 
-/* Both never block. Send: -EAGAIN when the peer's queue is full, -EHOSTUNREACH when it is gone; the
- * message is sent whole or not at all. peer is NULL but on a ROUTER. Receive: -EAGAIN when there is
- * nothing; -EBADMSG for a message of a wrong shape (it is dropped; peer is set). */
+/* Both never block. Send: -EAGAIN when the peer's queue is full, -EHOSTUNREACH when it is gone,
+ * -EMSGSIZE above the limits; the message is sent whole or not at all. A PUB link always succeeds
+ * and drops for subscribers that are behind. peer is NULL but on a ROUTER. Receive gives back what
+ * message held before; -EAGAIN when there is nothing; -EBADMSG for a message of a wrong shape (it
+ * is dropped; peer is set, unless its name is too long: then peer.len is 0). */
 int link_send(struct link *link, const struct link_peer *peer, const void *body, size_t len,
               const struct link_frame *frames, uint32_t n_frames);
 int link_receive(struct link *link, struct link_message *message);
@@ -72,7 +86,8 @@ int link_ready(struct link *link);    /* 1 when link_receive would give somethin
  * readable. -EINTR on a signal. */
 int link_wait(struct link *const *links, uint32_t n, int timeout_ms);
 
-/* What happened to the connection since last asked (monitor socket); DEALER and SUB links. */
+/* The next thing that happened to the connection (ask until LINK_NOTHING); DEALER and SUB links. A
+ * hint, not a receipt: what was in flight when a connection ended may or may not have arrived. */
 enum link_event { LINK_NOTHING, LINK_CONNECTED, LINK_DISCONNECTED };
 enum link_event link_event(struct link *link);
 

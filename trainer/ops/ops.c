@@ -57,7 +57,7 @@ static int backend_find(const char *name, size_t *ret)
 
 int ops_open(const char *name, int threads, struct ops **ret)
 {
-    size_t i;
+    size_t i = 0;
     int r = backend_find(name, &i);
     if (r < 0)
         return r;

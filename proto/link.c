@@ -1,0 +1,521 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* link: takes a body and frames, carries them to a peer whole or not at all. A link belongs to one
+ * thread; ZeroMQ's own thread does the transport and gives sent frames back. Does not look into
+ * bodies, does not repeat what was lost and does not judge how long a peer may be silent. */
+#include "proto/link.h"
+
+#include "common/auto.h"
+#include "common/err.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <zmq.h>
+
+static_assert(sizeof(zmq_msg_t) == sizeof(((struct link_message *)0)->held[0]), "held too small");
+static_assert(_Alignof(zmq_msg_t) <= 16, "held misaligned");
+static_assert((int)WIRE_HEADER_MAX <= (int)WIRE_FRAME_MAX, "a client's limit covers a body");
+
+enum {
+    LINGER_MS = 2000,
+    RECONNECT_MS = 100,
+    RECONNECT_MAX_MS = 5000,
+    HANDSHAKE_MS = 5000,
+    QUEUE_MESSAGES = 2 * LINK_WINDOW_MAX, /* each way and peer, beside what the kernel holds */
+    TAP_MESSAGES = 8,                     /* a subscriber that is further behind loses some */
+    KEEPALIVE_IDLE_S = 15,
+    KEEPALIVE_PROBE_S = 5,
+    KEEPALIVE_PROBES = 3,
+    WAIT_LINKS_MAX = 256,
+};
+
+struct link_context {
+    void *zmq;
+    atomic_uint monitors; /* names them */
+};
+
+struct link {
+    const struct link_kind *kind;
+    void *socket;
+    void *monitor; /* NULL on the side that binds */
+    bool connected;
+    int fd;
+    char endpoint[LINK_ENDPOINT_MAX];
+};
+
+/* What differs between the four. */
+struct link_kind {
+    int type;
+    bool binds;
+    bool has_peers; /* messages begin with the peer's name */
+    int queue;
+    int64_t frame_in_max; /* bytes; whoever sends more is cut off before it is allocated */
+    size_t body_out_max;
+};
+
+static const struct link_kind link_router = {ZMQ_ROUTER,       true,           true, QUEUE_MESSAGES,
+                                             WIRE_CONTROL_MAX, WIRE_HEADER_MAX},
+                              link_dealer = {ZMQ_DEALER,     false,          false,
+                                             QUEUE_MESSAGES, WIRE_FRAME_MAX, WIRE_CONTROL_MAX},
+                              link_pub = {ZMQ_PUB,          true,           false, TAP_MESSAGES,
+                                          WIRE_CONTROL_MAX, WIRE_HEADER_MAX},
+                              link_sub = {ZMQ_SUB, false, false, TAP_MESSAGES, WIRE_FRAME_MAX, 0};
+
+/* ZeroMQ's errno; its own numbers, which errno.h lacks, all mean misuse or the end. */
+static int zmq_error(void)
+{
+    int code = zmq_errno();
+    return code > 0 && code < ZMQ_HAUSNUMERO ? -code : -EIO;
+}
+
+static int zmq_fail(const char *endpoint, const char *what)
+{
+    return err_set(zmq_error(), "%s: %s: %s", endpoint, what, zmq_strerror(zmq_errno()));
+}
+
+int link_context_new(struct link_context **ret)
+{
+    struct link_context *context = calloc(1, sizeof *context);
+    if (!context)
+        return err_set(-ENOMEM, "no memory for sockets");
+    context->zmq = zmq_ctx_new();
+    if (!context->zmq) {
+        free(context);
+        return err_set(zmq_error(), "cannot start ZeroMQ: %s", zmq_strerror(zmq_errno()));
+    }
+    *ret = context;
+    return 0;
+}
+
+void link_context_free(struct link_context *context)
+{
+    if (!context)
+        return;
+    while (zmq_ctx_term(context->zmq) < 0 && zmq_errno() == EINTR)
+        continue;
+    free(context);
+}
+
+/* Binding to an ipc path unlinks whatever lies there: only a socket that nobody listens to may. */
+static int ipc_path_check(const char *endpoint, const char *path)
+{
+    struct stat st;
+    if (lstat(path, &st) < 0)
+        return 0; /* nothing there, or bind says what is wrong */
+    if (!S_ISSOCK(st.st_mode))
+        return err_set(-EEXIST, "%s: there is a file that is not a socket", endpoint);
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    memcpy(address.sun_path, path, strlen(path));
+    auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return err_set(-errno, "%s: %s", endpoint, strerror(errno));
+    int code = connect(fd, (const struct sockaddr *)&address, sizeof address) < 0 ? errno : 0;
+    if (code == ECONNREFUSED)
+        return 0;
+    if (code && code != EAGAIN) /* EAGAIN: somebody listens, and is busy */
+        return err_set(-code, "%s: %s", endpoint, strerror(code));
+    return err_set(-EADDRINUSE, "%s: another process listens there", endpoint);
+}
+
+static int endpoint_check(const char *endpoint, bool binds)
+{
+    static const char tcp[] = "tcp://", ipc[] = "ipc://";
+    const struct sockaddr_un address;
+    if (strlen(endpoint) >= LINK_ENDPOINT_MAX)
+        return err_set(-EINVAL, "%.40s...: an endpoint has at most %d bytes", endpoint,
+                       LINK_ENDPOINT_MAX - 1);
+    if (strncmp(endpoint, tcp, sizeof tcp - 1) == 0)
+        return 0;
+    if (strncmp(endpoint, ipc, sizeof ipc - 1) != 0)
+        return err_set(-EINVAL, "%s: neither tcp://host:port nor ipc://path", endpoint);
+    const char *path = endpoint + sizeof ipc - 1;
+    if (*path == '@')
+        return err_set(-EINVAL, "%s: abstract sockets have no permissions, name a path", endpoint);
+    if (*path == 0 || *path == '*')
+        return err_set(-EINVAL, "%s: the path is missing", endpoint);
+    if (strlen(path) >= sizeof address.sun_path)
+        return err_set(-EINVAL, "%s: the path has %zu bytes, at most %zu", endpoint, strlen(path),
+                       sizeof address.sun_path - 1);
+    return binds ? ipc_path_check(endpoint, path) : 0;
+}
+
+static int link_configure(struct link *link)
+{
+    const struct link_kind *kind = link->kind;
+    const struct {
+        int type; /* of socket, -1: all */
+        int option;
+        int value;
+    } rows[] = {
+        {-1, ZMQ_LINGER, LINGER_MS},
+        {-1, ZMQ_SNDHWM, kind->queue},
+        {-1, ZMQ_RCVHWM, kind->queue},
+        {-1, ZMQ_IPV6, 1},
+        {-1, ZMQ_RECONNECT_IVL, RECONNECT_MS},
+        {-1, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MAX_MS},
+        {-1, ZMQ_HANDSHAKE_IVL, HANDSHAKE_MS},
+        /* The kernel's keep-alive finds dead hosts. ZeroMQ's heartbeat is answered by whoever reads
+         * the data before it, and so cuts off peers that are only slow. */
+        {-1, ZMQ_TCP_KEEPALIVE, 1},
+        {-1, ZMQ_TCP_KEEPALIVE_IDLE, KEEPALIVE_IDLE_S},
+        {-1, ZMQ_TCP_KEEPALIVE_INTVL, KEEPALIVE_PROBE_S},
+        {-1, ZMQ_TCP_KEEPALIVE_CNT, KEEPALIVE_PROBES},
+        /* Else a full or unknown peer's messages vanish without a word. */
+        {ZMQ_ROUTER, ZMQ_ROUTER_MANDATORY, 1},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if ((rows[i].type < 0 || rows[i].type == kind->type) &&
+            zmq_setsockopt(link->socket, rows[i].option, &rows[i].value, sizeof(int)) < 0)
+            return zmq_fail(link->endpoint, "cannot configure");
+    if (zmq_setsockopt(link->socket, ZMQ_MAXMSGSIZE, &kind->frame_in_max, sizeof(int64_t)) < 0 ||
+        (kind->type == ZMQ_SUB && zmq_setsockopt(link->socket, ZMQ_SUBSCRIBE, "", 0) < 0))
+        return zmq_fail(link->endpoint, "cannot configure");
+    return 0;
+}
+
+/* Events wait in memory without a limit: one that is never asked for must not stop ZeroMQ's thread.
+ * There is at most one every RECONNECT_MS. */
+static int link_watch(struct link_context *context, struct link *link)
+{
+    enum { EVENTS = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED };
+    char name[64];
+    int unlimited = 0, linger = 0;
+    snprintf(name, sizeof name, "inproc://link-monitor-%u",
+             atomic_fetch_add(&context->monitors, 1));
+    if (zmq_socket_monitor(link->socket, name, EVENTS) < 0)
+        return zmq_fail(link->endpoint, "cannot watch");
+    link->monitor = zmq_socket(context->zmq, ZMQ_PAIR);
+    if (!link->monitor ||
+        zmq_setsockopt(link->monitor, ZMQ_RCVHWM, &unlimited, sizeof unlimited) < 0 ||
+        zmq_setsockopt(link->monitor, ZMQ_LINGER, &linger, sizeof linger) < 0 ||
+        zmq_connect(link->monitor, name) < 0)
+        return zmq_fail(link->endpoint, "cannot watch");
+    return 0;
+}
+
+static int link_start(struct link_context *context, struct link *link, const char *endpoint)
+{
+    link->socket = zmq_socket(context->zmq, link->kind->type);
+    if (!link->socket)
+        return zmq_fail(endpoint, "cannot make a socket");
+    snprintf(link->endpoint, sizeof link->endpoint, "%s", endpoint);
+    int rc = link_configure(link);
+    if (rc == 0 && !link->kind->binds)
+        rc = link_watch(context, link);
+    if (rc < 0)
+        return rc;
+    if (link->kind->binds ? zmq_bind(link->socket, endpoint) < 0
+                          : zmq_connect(link->socket, endpoint) < 0)
+        return zmq_fail(endpoint, link->kind->binds ? "cannot listen" : "cannot connect");
+    size_t fd_len = sizeof link->fd, len = sizeof link->endpoint;
+    if (zmq_getsockopt(link->socket, ZMQ_FD, &link->fd, &fd_len) < 0 ||
+        zmq_getsockopt(link->socket, ZMQ_LAST_ENDPOINT, link->endpoint, &len) < 0)
+        return zmq_fail(endpoint, "cannot be asked");
+    return 0;
+}
+
+static int link_open(struct link_context *context, const struct link_kind *kind,
+                     const char *endpoint, struct link **ret)
+{
+    int rc = endpoint_check(endpoint, kind->binds);
+    if (rc < 0)
+        return rc;
+    struct link *link = calloc(1, sizeof *link);
+    if (!link)
+        return err_set(-ENOMEM, "%s: no memory", endpoint);
+    link->kind = kind;
+    rc = link_start(context, link, endpoint);
+    if (rc < 0)
+        link_close(link);
+    else
+        *ret = link;
+    return rc;
+}
+
+int link_router_bind(struct link_context *context, const char *endpoint, struct link **ret)
+{
+    return link_open(context, &link_router, endpoint, ret);
+}
+
+int link_dealer_connect(struct link_context *context, const char *endpoint, struct link **ret)
+{
+    return link_open(context, &link_dealer, endpoint, ret);
+}
+
+int link_pub_bind(struct link_context *context, const char *endpoint, struct link **ret)
+{
+    return link_open(context, &link_pub, endpoint, ret);
+}
+
+int link_sub_connect(struct link_context *context, const char *endpoint, struct link **ret)
+{
+    return link_open(context, &link_sub, endpoint, ret);
+}
+
+void link_close(struct link *link)
+{
+    if (!link)
+        return;
+    if (link->socket && !link->kind->binds)
+        zmq_socket_monitor(link->socket, NULL, 0);
+    if (link->monitor)
+        zmq_close(link->monitor);
+    if (link->socket)
+        zmq_close(link->socket);
+    free(link);
+}
+
+int link_endpoint(const struct link *link, char *ret, size_t cap)
+{
+    size_t len = strlen(link->endpoint);
+    if (len >= cap)
+        return err_set(-ENAMETOOLONG, "%s: longer than %zu bytes", link->endpoint, cap - 1);
+    memcpy(ret, link->endpoint, len + 1);
+    return 0;
+}
+
+static zmq_msg_t *held(struct link_message *message, uint32_t i)
+{
+    return (zmq_msg_t *)(void *)message->held[i].opaque;
+}
+
+void link_message_done(struct link_message *message)
+{
+    for (uint32_t i = 0; i < message->n_held; i++)
+        zmq_msg_close(held(message, i));
+    message->n_held = 0;
+    message->n_frames = 0;
+    message->body = NULL;
+    message->body_len = 0;
+}
+
+static int part_receive(void *socket, zmq_msg_t *part)
+{
+    int rc;
+    zmq_msg_init(part);
+    while ((rc = zmq_msg_recv(part, socket, ZMQ_DONTWAIT)) < 0 && zmq_errno() == EINTR)
+        continue;
+    if (rc >= 0)
+        return 0;
+    rc = zmq_error();
+    zmq_msg_close(part);
+    return rc;
+}
+
+/* All parts of one message, which ZeroMQ has whole as soon as it gives the first. Those that no
+ * message of ours has room for are read and thrown away, so that the next message starts right. */
+static int parts_receive(struct link *link, struct link_message *message, uint32_t *ret_surplus)
+{
+    uint32_t most = WIRE_FRAMES_MAX + (link->kind->has_peers ? 2 : 1);
+    *ret_surplus = 0;
+    for (bool more = true; more;) {
+        zmq_msg_t surplus,
+            *part = message->n_held < most ? held(message, message->n_held) : &surplus;
+        int rc = part_receive(link->socket, part);
+        if (rc < 0)
+            return rc;
+        more = zmq_msg_more(part);
+        if (part != &surplus) {
+            message->n_held++;
+            continue;
+        }
+        zmq_msg_close(part);
+        ++*ret_surplus;
+    }
+    return 0;
+}
+
+static int message_refuse(struct link *link, struct link_message *message, const char *what)
+{
+    link_message_done(message);
+    return err_set(-EBADMSG, "%s: a message with %s was dropped", link->endpoint, what);
+}
+
+int link_receive(struct link *link, struct link_message *message)
+{
+    link_message_done(message);
+    message->peer.len = 0;
+    uint32_t surplus, next = 0;
+    int rc = parts_receive(link, message, &surplus);
+    if (rc < 0) {
+        link_message_done(message);
+        return rc == -EAGAIN ? rc : err_set(rc, "%s: cannot receive", link->endpoint);
+    }
+    if (link->kind->has_peers) {
+        zmq_msg_t *name = held(message, next++);
+        if (zmq_msg_size(name) > LINK_PEER_MAX)
+            return message_refuse(link, message, "a peer's name of its own making");
+        message->peer.len = (uint8_t)zmq_msg_size(name);
+        memcpy(message->peer.id, zmq_msg_data(name), message->peer.len);
+        if (message->n_held < 2)
+            return message_refuse(link, message, "no body");
+    }
+    if (surplus)
+        return message_refuse(link, message, "too many frames");
+    message->body = zmq_msg_data(held(message, next));
+    message->body_len = zmq_msg_size(held(message, next));
+    for (next++; next < message->n_held; next++) {
+        message->frames[message->n_frames].data = zmq_msg_data(held(message, next));
+        message->frames[message->n_frames].len = zmq_msg_size(held(message, next));
+        message->n_frames++;
+    }
+    return 0;
+}
+
+/* One message on its way; until n_sent, parts are ZeroMQ's. */
+struct parts {
+    uint32_t n;
+    zmq_msg_t part[WIRE_FRAMES_MAX + 2];
+};
+
+static int part_copy(struct parts *parts, const void *data, size_t len)
+{
+    zmq_msg_t *part = &parts->part[parts->n];
+    if (zmq_msg_init_size(part, len) < 0)
+        return -ENOMEM;
+    if (len)
+        memcpy(zmq_msg_data(part), data, len);
+    parts->n++;
+    return 0;
+}
+
+/* Takes the frame's data: from here on it is given back by whoever closes the part. */
+static int part_lend(struct parts *parts, const struct link_frame *frame)
+{
+    if (!frame->free)
+        return part_copy(parts, frame->data, frame->len);
+    if (zmq_msg_init_data(&parts->part[parts->n], frame->data, frame->len, frame->free,
+                          frame->hint) < 0) {
+        frame->free(frame->data, frame->hint);
+        return -ENOMEM;
+    }
+    parts->n++;
+    return 0;
+}
+
+/* The first part decides: ZeroMQ refuses it when the peer is gone or full, and takes the others of
+ * its message then, or drops them together when the peer goes meanwhile. */
+static int parts_send(struct link *link, struct parts *parts)
+{
+    uint32_t i = 0;
+    int rc = 0;
+    for (; i < parts->n && rc == 0; i++) {
+        int flags = ZMQ_DONTWAIT | (i + 1 < parts->n ? ZMQ_SNDMORE : 0);
+        while ((rc = zmq_msg_send(&parts->part[i], link->socket, flags)) < 0 &&
+               zmq_errno() == EINTR)
+            continue;
+        rc = rc < 0 ? zmq_error() : 0;
+        if (rc < 0)
+            break;
+    }
+    for (; i < parts->n; i++)
+        zmq_msg_close(&parts->part[i]);
+    return rc;
+}
+
+static int send_check(const struct link *link, size_t len, const struct link_frame *frames,
+                      uint32_t n_frames)
+{
+    if (len > link->kind->body_out_max)
+        return err_set(-EMSGSIZE, "%s: a body of %zu bytes, at most %zu", link->endpoint, len,
+                       link->kind->body_out_max);
+    if (n_frames > WIRE_FRAMES_MAX)
+        return err_set(-EMSGSIZE, "%s: %u frames, at most %d", link->endpoint, n_frames,
+                       WIRE_FRAMES_MAX);
+    for (uint32_t i = 0; i < n_frames; i++)
+        if (frames[i].len > WIRE_FRAME_MAX)
+            return err_set(-EMSGSIZE, "%s: a frame of %zu bytes, at most %d", link->endpoint,
+                           frames[i].len, WIRE_FRAME_MAX);
+    return 0;
+}
+
+int link_send(struct link *link, const struct link_peer *peer, const void *body, size_t len,
+              const struct link_frame *frames, uint32_t n_frames)
+{
+    assert(!peer == !link->kind->has_peers);
+    struct parts parts = {.n = 0};
+    uint32_t lent = 0;
+    int rc = send_check(link, len, frames, n_frames);
+    bool bad = rc < 0;
+    if (rc == 0 && peer)
+        rc = part_copy(&parts, peer->id, peer->len);
+    if (rc == 0)
+        rc = part_copy(&parts, body, len);
+    for (; rc == 0 && lent < n_frames; lent++)
+        rc = part_lend(&parts, &frames[lent]);
+    if (rc == 0)
+        rc = parts_send(link, &parts);
+    else
+        for (uint32_t i = 0; i < parts.n; i++)
+            zmq_msg_close(&parts.part[i]);
+    for (; lent < n_frames; lent++) /* these never became parts */
+        if (frames[lent].free)
+            frames[lent].free(frames[lent].data, frames[lent].hint);
+    return rc < 0 && !bad ? err_set(rc, "%s: cannot send: %s", link->endpoint, strerror(-rc)) : rc;
+}
+
+int link_fd(const struct link *link)
+{
+    return link->fd;
+}
+
+int link_ready(struct link *link)
+{
+    int events = 0;
+    size_t len = sizeof events;
+    while (zmq_getsockopt(link->socket, ZMQ_EVENTS, &events, &len) < 0 && zmq_errno() == EINTR)
+        continue;
+    return (events & ZMQ_POLLIN) != 0;
+}
+
+int link_wait(struct link *const *links, uint32_t n, int timeout_ms)
+{
+    zmq_pollitem_t items[WAIT_LINKS_MAX];
+    if (n > WAIT_LINKS_MAX)
+        return err_set(-EINVAL, "cannot wait for %u links, at most %d", n, WAIT_LINKS_MAX);
+    for (uint32_t i = 0; i < n; i++)
+        items[i] = (zmq_pollitem_t){.socket = links[i]->socket, .events = ZMQ_POLLIN};
+    int ready = zmq_poll(items, (int)n, timeout_ms);
+    return ready < 0 ? err_set(zmq_error(), "cannot wait: %s", zmq_strerror(zmq_errno())) : ready;
+}
+
+/* The number of one event of the monitor; 0 when there is none. An event has two parts, of which
+ * the first begins with its number: zmq_socket_monitor(3). */
+static int monitor_next(struct link *link)
+{
+    int event = 0;
+    for (bool more = true, first = true; more; first = false) {
+        zmq_msg_t part;
+        if (part_receive(link->monitor, &part) < 0)
+            return 0;
+        uint16_t number;
+        if (first && zmq_msg_size(&part) >= sizeof number) {
+            memcpy(&number, zmq_msg_data(&part), sizeof number);
+            event = number;
+        }
+        more = zmq_msg_more(&part);
+        zmq_msg_close(&part);
+    }
+    return event;
+}
+
+enum link_event link_event(struct link *link)
+{
+    if (!link->monitor)
+        return LINK_NOTHING;
+    for (int event; (event = monitor_next(link));) {
+        bool now = event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
+        if (now == link->connected)
+            continue; /* a connection that never spoke has ended */
+        link->connected = now;
+        return now ? LINK_CONNECTED : LINK_DISCONNECTED;
+    }
+    return LINK_NOTHING;
+}

@@ -1,0 +1,106 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# inspect: a real loader, looked at from outside. The batch that inspect fetches has the tensors and the
+# omega lines that docs/protocol.md promises, is the same when fetched again, and the tap tells of it
+# what the batch itself does; bad arguments and a missing loader give one line and the right code.
+#   inspect.sh LOADERD INSPECT SYNTH
+set -eu
+loaderd=$1
+inspect=$2
+synth=$3
+
+dir=$(mktemp -d)
+daemon=
+trap '[ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true; wait; rm -rf "$dir"' EXIT
+
+"$synth" --out "$dir/flowers" --train 2 --test 0 --size 40 >/dev/null
+cat >"$dir/loaderd.yaml" <<EOF
+listen: [ipc://$dir/loader.sock]
+tap: ipc://$dir/tap.sock
+datasets:
+  flowers: {path: $dir/flowers/train, format: folder}
+EOF
+cat >"$dir/recipe.yaml" <<EOF
+run: {name: t}
+data: {dataset: flowers, batch: 8, loaders: [ipc://$dir/loader.sock]}
+views: {size: 32, blur: {kernel: 5}}
+EOF
+"$loaderd" --config "$dir/loaderd.yaml" 2>"$dir/log" &
+daemon=$!
+
+fetch() { # NAME
+    "$inspect" batch "ipc://$dir/loader.sock" --recipe "$dir/recipe.yaml" --epoch 1 --index 2 \
+        --out "$dir/$1.safetensors" --omega "$dir/$1.jsonl" >"$dir/said"
+}
+fetch a
+grep -q 'epoch 1 batch 2, 2 views of 8 samples, 0 substituted' "$dir/said"
+
+# The tap tells only those who listen: ask for the batch until the listener has heard it.
+"$inspect" stream "ipc://$dir/tap.sock" --format jsonl --count 16 >"$dir/tap.jsonl" &
+listener=$!
+tries=0
+while kill -0 "$listener" 2>/dev/null && [ "$tries" -lt 200 ]; do
+    fetch b
+    tries=$((tries + 1))
+done
+wait "$listener"
+cmp "$dir/a.safetensors" "$dir/b.safetensors"
+cmp "$dir/a.jsonl" "$dir/b.jsonl"
+cmp "$dir/a.jsonl" "$dir/tap.jsonl"
+
+python3 - "$dir" <<'EOF'
+import json, math, struct, sys
+
+folder = sys.argv[1]
+with open(f"{folder}/a.safetensors", "rb") as f:
+    (length,) = struct.unpack("<Q", f.read(8))
+    header = json.loads(f.read(length))
+shapes = {k: (v["dtype"], v["shape"]) for k, v in header.items() if k != "__metadata__"}
+assert shapes == {"views": ("U8", [2, 8, 32, 32, 3]), "labels": ("I64", [8]), "samples": ("I64", [8])}, shapes
+
+views = [json.loads(line) for line in open(f"{folder}/a.jsonl")]
+assert len(views) == 16
+keys = ["epoch", "batch", "sample", "view", "label", "source", "crop", "flip", "jitter", "grayscale",
+        "blur", "solarize", "rotation"]
+for i, v in enumerate(views):
+    assert list(v) == keys, list(v)
+    assert (v["epoch"], v["batch"], v["view"]) == (1, 2, i // 8)
+    assert v["sample"] == views[i % 8]["sample"] and v["label"] == v["sample"] // 2
+    (w, h), (top, left, height, width) = v["source"], v["crop"]
+    assert min(w, h) == 40 and 0 <= top <= h - height and 0 <= left <= w - width
+    assert sorted(v["jitter"]["order"]) == [0, 1, 2, 3]
+    assert all(math.isfinite(v["jitter"][k]) for k in ("brightness", "contrast", "saturation", "hue"))
+    assert isinstance(v["flip"], bool) and isinstance(v["blur"]["applied"], bool)
+assert len({v["sample"] for v in views}) == 8
+EOF
+
+"$inspect" sheet "ipc://$dir/loader.sock" --recipe "$dir/recipe.yaml" --samples 5 --out "$dir/s.png" >"$dir/said"
+head -c 4 "$dir/s.png" | grep -q PNG
+
+# refused CODE TEXT COMMAND...: ends with that code and one line that has TEXT.
+refused() {
+    code=$1
+    text=$2
+    shift 2
+    rc=0
+    "$@" >/dev/null 2>"$dir/err" || rc=$?
+    [ "$rc" -eq "$code" ] || { echo "code $rc, expected $code: $*"; cat "$dir/err"; exit 1; }
+    grep -q -- "$text" "$dir/err" || { echo "no '$text' in:"; cat "$dir/err"; exit 1; }
+    [ "$(wc -l <"$dir/err")" -eq 1 ]
+}
+at="ipc://$dir/loader.sock"
+refused 64 'no such verb' "$inspect" look
+refused 64 'needs ENDPOINT' "$inspect" batch "$at"
+refused 64 'whole number' "$inspect" batch "$at" --recipe "$dir/recipe.yaml" --index -1 --out "$dir/x"
+refused 78 'an epoch of flowers has 3 batches' \
+    "$inspect" batch "$at" --recipe "$dir/recipe.yaml" --index 3 --out "$dir/x"
+refused 78 'views.size' "$inspect" batch "$at" --recipe "$dir/recipe.yaml" --set views.size=0 --out "$dir/x"
+refused 65 'nosuch' \
+    "$inspect" batch "$at" --recipe "$dir/recipe.yaml" --set data.dataset=nosuch --out "$dir/x"
+refused 69 'nobody.sock' "$inspect" stream "ipc://$dir/nobody.sock" --timeout 1
+[ ! -e "$dir/x" ]
+
+kill "$daemon"
+wait "$daemon"
+daemon=
+echo "inspect: ok, the tap was heard after $tries tries"

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* features: a backbone and a dataset -> features.safetensors: `features` F32 [N,D], `labels` I64
+ * [N], `samples` I64 [N] and, when asked for, the very pixels that were seen, `views` U8
+ * [1,N,S,S,3]. */
+#include "common/auto.h"
+#include "common/err.h"
+#include "common/log.h"
+#include "tools/evaluate/evaluate.h"
+#include "trainer/safetensors.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { VIEWS_BYTES_MAX = 1 << 30 }; /* of --views */
+
+static const char usage[] =
+    "usage: augstream-evaluate features RECIPE.yaml --backbone FILE --images DATASET --out FILE\n"
+    "           [--views] [--set a.b=v ...]\n"
+    "\n"
+    "Writes the frozen backbone's features of every image of a dataset, in dataset order.\n"
+    "  RECIPE.yaml      architecture, size, normalisation, loaders (a run folder's recipe.yaml)\n"
+    "  --backbone FILE  backbone.safetensors, or any ResNet state_dict in torchvision's names\n"
+    "  --images DATASET a name that the loaders know; with data.loaders=embedded, a folder\n"
+    "  --out FILE       features F32 [N,D], labels I64 [N], samples I64 [N]\n"
+    "  --views          also the pixels that were seen, views U8 [1,N,S,S,3]\n";
+
+static const struct option long_options[] = {
+    FROZEN_LONG_OPTIONS,
+    {"images", required_argument, NULL, 'i'},
+    {"out", required_argument, NULL, 'o'},
+    {"views", no_argument, NULL, 'v'},
+    {"help", no_argument, NULL, 'h'},
+    {0},
+};
+
+struct options {
+    struct frozen_options frozen;
+    const char *out;
+    bool views;
+};
+
+/* 0 to go on, 1 when help was asked for, -EINVAL. */
+static int parse(int argc, char **argv, struct options *o)
+{
+    int c;
+    while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+        int rc = frozen_option(&o->frozen, c, optarg);
+        if (rc < 0)
+            return rc;
+        if (rc)
+            continue;
+        switch (c) {
+        case 'i':
+            o->frozen.datasets[0] = optarg;
+            break;
+        case 'o':
+            o->out = optarg;
+            break;
+        case 'v':
+            o->views = true;
+            break;
+        case 'h':
+            fputs(usage, stdout);
+            return 1;
+        default:
+            return err_set(-EINVAL, "features --help lists the options");
+        }
+    }
+    if (optind + 1 != argc || !o->frozen.backbone || !o->frozen.datasets[0] || !o->out)
+        return err_set(-EINVAL, "features needs RECIPE.yaml, --backbone, --images and --out");
+    o->frozen.recipe = argv[optind];
+    o->frozen.n_datasets = 1;
+    return 0;
+}
+
+/* The pixels that went by, in sample order. */
+struct views {
+    uint8_t *pixels;
+    size_t bytes, image; /* of one image */
+};
+
+static int views_add(void *hint, const struct recv_batch *batch, size_t first)
+{
+    (void)first; /* batches come in order: append */
+    struct views *v = hint;
+    for (uint32_t i = 0; i < batch->model.n_runs; i++) {
+        size_t bytes = (size_t)batch->model.run[i].rows * v->image;
+        if (v->bytes + bytes > VIEWS_BYTES_MAX)
+            return err_set(-EFBIG, "--views: more than %d bytes of pixels", VIEWS_BYTES_MAX);
+        uint8_t *grown = realloc(v->pixels, v->bytes + bytes);
+        if (!grown)
+            return err_set(-ENOMEM, "--views: out of memory");
+        memcpy(grown + v->bytes, batch->model.run[i].pixels, bytes);
+        v->pixels = grown;
+        v->bytes += bytes;
+    }
+    return 0;
+}
+
+static void meta_triple(const double v[3], char ret[64])
+{
+    snprintf(ret, 64, "%.9g %.9g %.9g", v[0], v[1], v[2]);
+}
+
+static int features_write(const struct frozen *frozen, const struct features *f,
+                          const struct views *v, const char *path)
+{
+    int64_t n = (int64_t)f->n, d = (int64_t)f->d, side = frozen->recipe.views.size;
+    char mean[64], std[64];
+    meta_triple(frozen->recipe.views.mean, mean);
+    meta_triple(frozen->recipe.views.std, std);
+    struct safetensors_out *out = NULL;
+    int rc = safetensors_out_new(&out);
+    if (!rc)
+        rc = safetensors_add(out, "features", ST_F32, 2, (int64_t[]){n, d}, f->x);
+    if (!rc)
+        rc = safetensors_add(out, "labels", ST_I64, 1, &n, f->labels);
+    if (!rc)
+        rc = safetensors_add(out, "samples", ST_I64, 1, &n, f->samples);
+    if (!rc && v->pixels)
+        rc = safetensors_add(out, "views", ST_U8, 5, (int64_t[]){1, n, side, side, 3}, v->pixels);
+    if (!rc)
+        rc = safetensors_meta(out, "mean", mean);
+    if (!rc)
+        rc = safetensors_meta(out, "std", std);
+    if (!rc)
+        rc = safetensors_write(out, path);
+    safetensors_out_free(out);
+    return rc;
+}
+
+int evaluate_features(int argc, char **argv)
+{
+    struct options o = {0};
+    int rc = parse(argc, argv, &o);
+    if (rc > 0)
+        return EXIT_OK;
+    if (rc < 0) {
+        log_error("%s", err_text());
+        return EXIT_USAGE;
+    }
+    struct features f = {0};
+    struct views v = {0};
+    struct frozen *frozen = calloc(1, sizeof *frozen);
+    rc = frozen ? frozen_open(frozen, &o.frozen) : err_set(-ENOMEM, "out of memory");
+    if (!rc) {
+        v.image = (size_t)frozen->recipe.views.size * (size_t)frozen->recipe.views.size * 3;
+        rc = frozen_features(frozen, &o.frozen, 0, o.views ? views_add : NULL, &v, &f);
+    }
+    if (!rc)
+        rc = features_write(frozen, &f, &v, o.out);
+    if (!rc)
+        printf("%s: %zu images, %zu features each\n", o.out, f.n, f.d);
+    features_done(&f);
+    free(v.pixels);
+    if (frozen)
+        frozen_done(frozen);
+    free(frozen);
+    return rc ? evaluate_fail(rc) : EXIT_OK;
+}

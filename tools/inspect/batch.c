@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* batch: fetches one batch as the trainer would and writes what came: tensors `views` U8
+ * [V,N,H,W,3], `labels` I64 [N], `samples` I64 [N], and omega as JSON lines, view after view. */
+#include "common/auto.h"
+#include "common/err.h"
+#include "common/file.h"
+#include "common/log.h"
+#include "tools/inspect/inspect.h"
+#include "trainer/safetensors.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { LINE_MAX_BYTES = 1024 };
+
+static const char usage[] =
+    "usage: augstream-inspect batch ENDPOINT --recipe R.yaml [--set a.b=v ...] [--epoch E]\n"
+    "           [--index I] --out FILE.safetensors [--omega FILE.jsonl]\n"
+    "\n"
+    "Fetches one batch as the trainer would. ENDPOINT is tcp://..., ipc://... or embedded.\n"
+    "  --out FILE    views U8 [V,N,H,W,3], labels I64 [N], samples I64 [N]\n"
+    "  --omega FILE  one JSON object a view\n";
+
+struct options {
+    struct fetch_options fetch;
+    const char *out, *omega;
+};
+
+static const struct option long_options[] = {
+    FETCH_LONG_OPTIONS,
+    {"omega", required_argument, NULL, 'j'},
+    {"out", required_argument, NULL, 'o'},
+    {"help", no_argument, NULL, 'h'},
+    {0},
+};
+
+/* 0 to go on, 1 when help was asked for, -EINVAL. */
+static int parse(int argc, char **argv, struct options *o)
+{
+    int c, rc = 0;
+    while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+        rc = fetch_option(&o->fetch, c, optarg);
+        if (rc < 0)
+            return rc;
+        if (rc)
+            continue;
+        switch (c) {
+        case 'o':
+            o->out = optarg;
+            break;
+        case 'j':
+            o->omega = optarg;
+            break;
+        case 'h':
+            fputs(usage, stdout);
+            return 1;
+        default:
+            return err_set(-EINVAL, "batch --help lists the options");
+        }
+    }
+    if (optind + 1 != argc || !o->fetch.recipe || !o->out)
+        return err_set(-EINVAL, "batch needs ENDPOINT, --recipe and --out");
+    o->fetch.endpoint = argv[optind];
+    return 0;
+}
+
+static int tensors_write(const struct fetch *fetch, const char *path)
+{
+    const struct wire_batch *h = fetch->batch.header;
+    auto_free uint8_t *pixels = NULL;
+    auto_free int64_t *samples = malloc(h->n_samples * sizeof *samples);
+    if (!samples)
+        return err_set(-ENOMEM, "out of memory");
+    for (uint32_t i = 0; i < h->n_samples; i++)
+        samples[i] = h->omega[i].sample;
+    int rc = fetch_pixels(fetch, &pixels);
+    if (rc)
+        return rc;
+    int64_t n = h->n_samples, side = h->sizes[0];
+    struct safetensors_out *out;
+    rc = safetensors_out_new(&out);
+    if (rc)
+        return rc;
+    rc = safetensors_add(out, "views", ST_U8, 5, (int64_t[]){h->n_views, n, side, side, 3}, pixels);
+    if (!rc)
+        rc = safetensors_add(out, "labels", ST_I64, 1, &n, h->labels);
+    if (!rc)
+        rc = safetensors_add(out, "samples", ST_I64, 1, &n, samples);
+    if (!rc)
+        rc = safetensors_write(out, path);
+    safetensors_out_free(out);
+    return rc;
+}
+
+static int omega_write(const struct fetch *fetch, const char *path)
+{
+    const struct wire_batch *h = fetch->batch.header;
+    struct file_write out = {0};
+    int rc = file_write_begin(&out, path);
+    for (uint32_t i = 0; !rc && i < h->n_views * h->n_samples; i++) {
+        char line[LINE_MAX_BYTES];
+        const struct omega_place place = {h->epoch, h->index, i / h->n_samples,
+                                          h->labels[i % h->n_samples]};
+        omega_json(&h->omega[i], &place, line, sizeof line);
+        if (fprintf(out.out, "%s\n", line) < 0)
+            rc = err_set(-EIO, "%s: write failed", path);
+    }
+    if (!rc)
+        rc = file_write_commit(&out);
+    file_write_abort(&out);
+    return rc;
+}
+
+int inspect_batch(int argc, char **argv)
+{
+    struct options o = {0};
+    int rc = parse(argc, argv, &o);
+    if (rc > 0)
+        return EXIT_OK;
+    if (rc < 0) {
+        log_error("%s", err_text());
+        return EXIT_USAGE;
+    }
+    struct fetch *fetch = calloc(1, sizeof *fetch);
+    rc = fetch ? fetch_open(fetch, &o.fetch) : err_set(-ENOMEM, "out of memory");
+    if (!rc)
+        rc = tensors_write(fetch, o.out);
+    if (!rc && o.omega)
+        rc = omega_write(fetch, o.omega);
+    if (!rc)
+        printf("%s: epoch %u batch %u, %u views of %u samples, %u substituted\n", o.out,
+               fetch->batch.header->epoch, fetch->batch.header->index, fetch->batch.header->n_views,
+               fetch->batch.header->n_samples, fetch->batch.header->n_substituted);
+    if (fetch)
+        fetch_done(fetch);
+    free(fetch);
+    return rc ? inspect_fail(rc) : EXIT_OK;
+}

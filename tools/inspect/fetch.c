@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fetch: takes an endpoint, a recipe, an epoch and an index; gives the batch they name, through the
+ * trainer's own recv. One thread; owns the embedded loader, if it started one. */
+#include "common/auto.h"
+#include "common/err.h"
+#include "common/log.h"
+#include "tools/inspect/inspect.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FETCH_RETRY_S = 10 };
+
+int inspect_number(const char *name, const char *text, int64_t low, int64_t high, int64_t *ret)
+{
+    char *end;
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    if (errno || end == text || *end || value < low || value > high)
+        return err_set(-EINVAL, "--%s %s: a whole number from %lld to %lld is wanted", name, text,
+                       (long long)low, (long long)high);
+    *ret = value;
+    return 0;
+}
+
+int inspect_fail(int rc)
+{
+    log_error("%s", err_text());
+    return err_exit(rc);
+}
+
+int fetch_option(struct fetch_options *o, int c, const char *arg)
+{
+    int rc = 0;
+    switch (c) {
+    case 'r':
+        o->recipe = arg;
+        break;
+    case 's':
+        if (o->n_sets == ARRAY_LEN(o->sets))
+            return err_set(-EINVAL, "--set: at most %zu", ARRAY_LEN(o->sets));
+        o->sets[o->n_sets++] = arg;
+        break;
+    case 'e':
+        rc = inspect_number("epoch", arg, 0, INT32_MAX, &o->epoch);
+        break;
+    case 'i':
+        rc = inspect_number("index", arg, 0, INT32_MAX, &o->index);
+        break;
+    default:
+        return 0;
+    }
+    return rc ? rc : 1;
+}
+
+static int fetch_endpoint(struct fetch *fetch, const char *endpoint, struct conf_strs *ret)
+{
+    const struct recipe *r = &fetch->recipe;
+    if (!strcmp(endpoint, "embedded")) {
+        const struct embed_dataset dataset = {r->data.dataset, r->data.path, r->data.format};
+        const struct embed_config config = {&dataset, 1, (uint32_t)r->data.workers, 1};
+        int rc = embed_start(&config, &fetch->embed);
+        if (rc)
+            return rc;
+        endpoint = embed_endpoint(fetch->embed);
+    }
+    ret->n = 1;
+    if (snprintf(ret->v[0], sizeof ret->v[0], "%s", endpoint) >= (int)sizeof ret->v[0])
+        return err_set(-EINVAL, "%s: endpoint too long", endpoint);
+    return 0;
+}
+
+int fetch_open(struct fetch *fetch, const struct fetch_options *o)
+{
+    struct conf_strs endpoints = {0};
+    int rc = recipe_load(&fetch->recipe, o->recipe, o->sets, o->n_sets);
+    if (rc)
+        return rc;
+    recipe_spec(&fetch->recipe, &fetch->spec);
+    rc = fetch_endpoint(fetch, o->endpoint, &endpoints);
+    if (rc)
+        return rc;
+    const struct recv_config config = {
+        .spec = &fetch->spec,
+        .endpoints = &endpoints,
+        .window = 1,
+        .deadline_s = fetch->recipe.data.deadline,
+        .retry_s = FETCH_RETRY_S,
+        .epoch = (uint32_t)o->epoch,
+        .index = (uint32_t)o->index,
+        .epochs = (uint32_t)o->epoch + 1,
+    };
+    rc = recv_open(&config, &fetch->recv);
+    if (rc)
+        return rc;
+    uint64_t batches = recv_info(fetch->recv)->batches;
+    if ((uint64_t)o->index >= batches)
+        return err_set(-EINVAL, "--index %lld: an epoch of %s has %llu batches",
+                       (long long)o->index, fetch->spec.dataset, (unsigned long long)batches);
+    rc = recv_next(fetch->recv, NULL, &fetch->batch);
+    fetch->held = !rc;
+    return rc;
+}
+
+void fetch_done(struct fetch *fetch)
+{
+    if (fetch->held)
+        recv_release(fetch->recv, &fetch->batch);
+    recv_close(fetch->recv);
+    embed_stop(fetch->embed);
+    *fetch = (struct fetch){0};
+}
+
+int fetch_pixels(const struct fetch *fetch, uint8_t **ret)
+{
+    const struct model_batch *m = &fetch->batch.model;
+    size_t image = (size_t)fetch->spec.views[0].size * fetch->spec.views[0].size * 3, bytes = 0;
+    for (uint32_t i = 0; i < m->n_runs; i++)
+        bytes += (size_t)m->run[i].rows * image;
+    uint8_t *pixels = malloc(bytes), *to = pixels;
+    if (!pixels)
+        return err_set(-ENOMEM, "out of memory: %zu bytes of pixels", bytes);
+    for (uint32_t i = 0; i < m->n_runs; i++) {
+        memcpy(to, m->run[i].pixels, (size_t)m->run[i].rows * image);
+        to += (size_t)m->run[i].rows * image;
+    }
+    *ret = pixels;
+    return 0;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* inspect: the verbs of augstream-inspect. Each gets its own argv (argv[0] = the verb) and returns
+ * an exit code, its error already told. */
+#ifndef AUGSTREAM_TOOLS_INSPECT_H
+#define AUGSTREAM_TOOLS_INSPECT_H
+
+#include "trainer/embed.h"
+#include "trainer/recipe.h"
+#include "trainer/recv.h"
+
+int inspect_stream(int argc, char **argv);
+int inspect_batch(int argc, char **argv);
+int inspect_sheet(int argc, char **argv);
+int inspect_runs(int argc, char **argv);
+
+/* A whole number from low to high out of an option's text. -EINVAL names the option. */
+int inspect_number(const char *name, const char *text, int64_t low, int64_t high, int64_t *ret);
+
+/* Logs err_text() and gives the exit code for rc. */
+int inspect_fail(int rc);
+
+/* fetch: one batch of a recipe, asked for as the trainer asks. endpoint "embedded" starts a private
+ * loader. Zero-initialise; done is fine on a half-made one. */
+struct fetch {
+    struct recipe recipe;
+    struct spec spec;
+    struct embed *embed;
+    struct recv *recv;
+    struct recv_batch batch; /* views in order; loans until fetch_done */
+    bool held;
+};
+struct fetch_options {
+    const char *endpoint, *recipe;
+    const char *sets[CONF_LIST_MAX]; /* --set a.b=v */
+    size_t n_sets;
+    int64_t epoch, index;
+};
+/* The options that every fetching verb has, for its getopt table; fetch_option takes one of them: 1
+ * when it was one, 0 when it is the verb's own, -EINVAL. */
+#define FETCH_LONG_OPTIONS                                                                         \
+    {"recipe", required_argument, NULL, 'r'}, {"set", required_argument, NULL, 's'},               \
+        {"epoch", required_argument, NULL, 'e'},                                                   \
+    {                                                                                              \
+        "index", required_argument, NULL, 'i'                                                      \
+    }
+int fetch_option(struct fetch_options *o, int c, const char *arg);
+
+int fetch_open(struct fetch *fetch, const struct fetch_options *o);
+void fetch_done(struct fetch *fetch);
+
+/* All pixels of the batch in one block, [V][N][S][S][3]; the caller frees. */
+int fetch_pixels(const struct fetch *fetch, uint8_t **ret);
+
+#endif

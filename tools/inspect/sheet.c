@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* sheet: fetches one batch and lays its views out as a contact sheet: the views of a sample touch,
+ * samples are apart. */
+#include "common/auto.h"
+#include "common/err.h"
+#include "common/log.h"
+#include "tools/inspect/inspect.h"
+#include "tools/inspect/picture.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { GAP = 8, SEAM = 2, SAMPLES_MAX = 256, ACROSS = 6, SMALL = 128, PAPER = 245 };
+
+static const char usage[] =
+    "usage: augstream-inspect sheet ENDPOINT --recipe R.yaml [--set a.b=v ...] [--epoch E]\n"
+    "           [--index I] [--samples N] --out FILE.png\n"
+    "\n"
+    "Draws the first N samples of a batch (default 24), the views of each side by side.\n";
+
+struct options {
+    struct fetch_options fetch;
+    const char *out;
+    int64_t samples;
+};
+
+static const struct option long_options[] = {
+    FETCH_LONG_OPTIONS,
+    {"samples", required_argument, NULL, 'n'},
+    {"out", required_argument, NULL, 'o'},
+    {"help", no_argument, NULL, 'h'},
+    {0},
+};
+
+static int parse(int argc, char **argv, struct options *o)
+{
+    int c, rc = 0;
+    while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
+        rc = fetch_option(&o->fetch, c, optarg);
+        if (rc < 0)
+            return rc;
+        if (rc)
+            continue;
+        switch (c) {
+        case 'n':
+            rc = inspect_number("samples", optarg, 1, SAMPLES_MAX, &o->samples);
+            break;
+        case 'o':
+            o->out = optarg;
+            break;
+        case 'h':
+            fputs(usage, stdout);
+            return 1;
+        default:
+            return err_set(-EINVAL, "sheet --help lists the options");
+        }
+        if (rc)
+            return rc;
+    }
+    if (optind + 1 != argc || !o->fetch.recipe || !o->out)
+        return err_set(-EINVAL, "sheet needs ENDPOINT, --recipe and --out");
+    o->fetch.endpoint = argv[optind];
+    return 0;
+}
+
+/* One square view of side pixels onto the sheet at (x, y), each pixel zoom x zoom. */
+struct canvas {
+    uint8_t *rgb;
+    uint32_t w, h, zoom;
+};
+
+static void canvas_put(struct canvas *c, const uint8_t *view, uint32_t side, const uint32_t at[2])
+{
+    for (uint32_t y = 0; y < side * c->zoom; y++)
+        for (uint32_t x = 0; x < side * c->zoom; x++)
+            memcpy(c->rgb + 3 * ((size_t)(at[1] + y) * c->w + at[0] + x),
+                   view + 3 * ((size_t)(y / c->zoom) * side + x / c->zoom), 3);
+}
+
+static int sheet_draw(const struct fetch *fetch, const struct options *o, struct canvas *c)
+{
+    const struct wire_batch *h = fetch->batch.header;
+    uint32_t side = h->sizes[0], views = h->n_views;
+    uint32_t samples = h->n_samples < o->samples ? h->n_samples : (uint32_t)o->samples;
+    uint32_t across = samples < ACROSS ? samples : ACROSS, down = (samples + across - 1) / across;
+    c->zoom = side <= SMALL / 2 ? SMALL / side : 1;
+    uint32_t view = side * c->zoom, cell = views * (view + SEAM) - SEAM + GAP;
+    c->w = across * cell + GAP;
+    c->h = down * (view + GAP) + GAP;
+    auto_free uint8_t *pixels = NULL;
+    int rc = fetch_pixels(fetch, &pixels);
+    if (rc)
+        return rc;
+    c->rgb = malloc((size_t)c->w * c->h * 3);
+    if (!c->rgb)
+        return err_set(-ENOMEM, "out of memory: a sheet of %ux%u", c->w, c->h);
+    memset(c->rgb, PAPER, (size_t)c->w * c->h * 3);
+    for (uint32_t s = 0; s < samples; s++)
+        for (uint32_t v = 0; v < views; v++)
+            canvas_put(c, pixels + ((size_t)v * h->n_samples + s) * side * side * 3, side,
+                       (uint32_t[]){GAP + s % across * cell + v * (view + SEAM),
+                                    GAP + s / across * (view + GAP)});
+    return 0;
+}
+
+int inspect_sheet(int argc, char **argv)
+{
+    struct options o = {.samples = 24};
+    int rc = parse(argc, argv, &o);
+    if (rc > 0)
+        return EXIT_OK;
+    if (rc < 0) {
+        log_error("%s", err_text());
+        return EXIT_USAGE;
+    }
+    struct canvas canvas = {0};
+    struct fetch *fetch = calloc(1, sizeof *fetch);
+    rc = fetch ? fetch_open(fetch, &o.fetch) : err_set(-ENOMEM, "out of memory");
+    if (!rc)
+        rc = sheet_draw(fetch, &o, &canvas);
+    if (!rc)
+        rc = picture_save(o.out, canvas.rgb, canvas.w, canvas.h);
+    if (!rc)
+        printf("%s: %ux%u\n", o.out, canvas.w, canvas.h);
+    if (fetch)
+        fetch_done(fetch);
+    free(fetch);
+    free(canvas.rgb);
+    return rc ? inspect_fail(rc) : EXIT_OK;
+}

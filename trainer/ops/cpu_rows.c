@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cpu_rows: what walks over plain arrays and rows of features: sums, the optimiser, and the losses
+ * that read whole rows of features. (Those of a few numbers a row stay ref's: they take no time.)
+ * No state; threads take runs of elements or rows, and what is summed over rows is summed by one
+ * thread in the order of rows. */
+#include "trainer/ops/cpu_simd.h"
+
+#include <math.h>
+
+static const double norm_least_unit = 1e-12;  /* torch.nn.functional.normalize */
+static const double norm_least_cosine = 1e-8; /* torch.nn.functional.cosine_similarity */
+
+enum { RUN = 4096 }; /* values that a thread takes at a time */
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static int fill(const struct ops *o, float *x, size_t count, float value)
+{
+    const struct cpu *cpu = o->state;
+#pragma omp parallel for num_threads(cpu->threads) schedule(static)
+    for (size_t i = 0; i < count; i++)
+        x[i] = value;
+    return 0;
+}
+
+static int add(const struct ops *o, const float *a, float *sum, size_t count)
+{
+    const struct cpu *cpu = o->state;
+#pragma omp parallel for num_threads(cpu->threads) schedule(static)
+    for (size_t i = 0; i < count; i++)
+        sum[i] += a[i];
+    return 0;
+}
+
+/* One walk over three arrays; PyTorch's order of operations, each rounded to float. */
+static void sgd_run(const struct sgd *s, float lr, float *restrict w, const float *restrict d,
+                    float *restrict m, size_t count)
+{
+    float momentum = s->momentum, decay = s->weight_decay;
+    for (size_t i = 0; i < count; i++) {
+        float g = d[i] + decay * w[i];
+        m[i] = momentum * m[i] + g;
+        w[i] -= lr * m[i];
+    }
+}
+
+static int sgd_step(const struct ops *o, const struct sgd *s, float *w, const float *d, float *m,
+                    size_t count)
+{
+    const struct cpu *cpu = o->state;
+    float lr = *s->lr * s->lr_scale;
+#pragma omp parallel for num_threads(cpu->threads) schedule(static)
+    for (size_t i = 0; i < count; i += RUN)
+        sgd_run(s, lr, w + i, d + i, m + i, least(RUN, count - i));
+    return 0;
+}
+
+/* --- rows of features. Products in float, LANES at a time; runs of them summed in double. --- */
+
+static double row_dot(const float *a, const float *b, size_t d)
+{
+    enum { STEPS = 16 };
+    double total = 0;
+    size_t i = 0;
+    while (i + LANES <= d) {
+        vec sum = {0};
+        for (size_t step = 0; step < STEPS && i + LANES <= d; step++, i += LANES)
+            sum += vec_load(a + i) * vec_load(b + i);
+        for (size_t k = 0; k < LANES; k++)
+            total += (double)sum[k];
+    }
+    for (; i < d; i++)
+        total += (double)a[i] * (double)b[i];
+    return total;
+}
+
+static double row_norm(const float *row, size_t d)
+{
+    return sqrt(row_dot(row, row, d));
+}
+
+static int pair_forward(const struct ops *o, const struct tensor *x, struct tensor *y)
+{
+    const struct cpu *cpu = o->state;
+    size_t rows = (size_t)x->n, d = (size_t)x->c;
+#pragma omp parallel for num_threads(cpu->threads) schedule(static)
+    for (size_t i = 0; i < rows; i++) {
+        size_t other = (i + rows / 2) % rows;
+        memcpy(y->data + i * 2 * d, x->data + i * d, d * sizeof(float));
+        memcpy(y->data + i * 2 * d + d, x->data + other * d, d * sizeof(float));
+    }
+    return 0;
+}
+
+/* Row i of x was the first half of row i of y and the second half of its partner's row. */
+static int pair_backward(const struct ops *o, const struct tensor *dy, struct tensor *dx)
+{
+    const struct cpu *cpu = o->state;
+    size_t rows = (size_t)dx->n, d = (size_t)dx->c;
+#pragma omp parallel for num_threads(cpu->threads) schedule(static)
+    for (size_t i = 0; i < rows; i++) {
+        const float *first = dy->data + i * 2 * d;
+        const float *second = dy->data + (i + rows / 2) % rows * 2 * d + d;
+        for (size_t k = 0; k < d; k++)
+            dx->data[i * d + k] += first[k] + second[k];
+    }
+    return 0;
+}
+
+static int l2_normalize(const struct ops *o, const struct tensor *x, struct tensor *y)
+{
+    const struct cpu *cpu = o->state;
+    size_t rows = (size_t)x->n, d = (size_t)x->c;
+#pragma omp parallel for num_threads(cpu->threads) schedule(static)
+    for (size_t n = 0; n < rows; n++) {
+        const float *row = x->data + n * d;
+        float norm = (float)fmax(row_norm(row, d), norm_least_unit);
+        for (size_t i = 0; i < d; i++)
+            y->data[n * d + i] = row[i] / norm;
+    }
+    return 0;
+}
+
+/* d cos(p,z) / dp = (z/|z| - cos * p/|p|) / |p|. Below the least norm |p| is a constant, so the
+ * second term is gone. */
+static int loss_cosine(const struct ops *o, const struct tensor *p, const struct tensor *z,
+                       float weight, struct tensor *dp, float *loss)
+{
+    (void)o; /* one thread: it is a fraction of a millisecond */
+    size_t rows = (size_t)p->n, d = (size_t)p->c;
+    double total = 0;
+
+    for (size_t n = 0; n < rows; n++) {
+        const float *a = p->data + n * d, *b = z->data + (n + rows / 2) % rows * d;
+        double norm_a = row_norm(a, d);
+        double least_a = fmax(norm_a, norm_least_cosine);
+        double least_b = fmax(row_norm(b, d), norm_least_cosine);
+        double cosine = row_dot(a, b, d) / (least_a * least_b);
+        double scale = -(double)weight / (double)rows / least_a;
+        float to_b = (float)(scale / least_b);
+        float to_a = (float)(norm_a > norm_least_cosine ? -scale * cosine / least_a : 0);
+        for (size_t i = 0; i < d; i++)
+            dp->data[n * d + i] = to_b * b[i] + to_a * a[i];
+        total += cosine;
+    }
+    *loss = (float)(-total / (double)rows);
+    return 0;
+}
+
+/* Columns go in blocks whose sums fit on the stack. */
+static int spread(const struct ops *o, const struct tensor *x, float *ret)
+{
+    (void)o;
+    enum { BLOCK = 2048 };
+    size_t rows = (size_t)x->n, d = (size_t)x->c;
+    double total = 0;
+
+    for (size_t at = 0; at < d && rows > 1; at += BLOCK) {
+        size_t width = least(BLOCK, d - at);
+        double sum[BLOCK] = {0}, square[BLOCK] = {0};
+        for (size_t n = 0; n < rows; n++) {
+            const float *row = x->data + n * d;
+            double scale = 1 / fmax(row_norm(row, d), norm_least_unit);
+            for (size_t i = 0; i < width; i++) {
+                double unit = (double)row[at + i] * scale;
+                sum[i] += unit;
+                square[i] += unit * unit;
+            }
+        }
+        for (size_t i = 0; i < width; i++) {
+            double var = (square[i] - sum[i] * sum[i] / (double)rows) / (double)(rows - 1);
+            total += var < 0 ? 0 : sqrt(var); /* rounding may leave it just below 0; NaN stays */
+        }
+    }
+    *ret = (float)(total / (double)d * sqrt((double)d));
+    return 0;
+}
+
+void SIMD(cpu_rows_fill)(struct ops *ops)
+{
+    ops->fill = fill;
+    ops->add = add;
+    ops->sgd_step = sgd_step;
+    ops->pair_forward = pair_forward;
+    ops->pair_backward = pair_backward;
+    ops->l2_normalize = l2_normalize;
+    ops->loss_cosine = loss_cosine;
+    ops->spread = spread;
+}
