@@ -370,7 +370,7 @@ static int finish(struct train *t)
     return rc < 0 ? rc : ckpt_save_backbone(model_net(t->model), t->folder.backbone);
 }
 
-/* The loaders went away for good: what was learned since the last checkpoint is not lost with them. */
+/* The loaders went away for good: what was learned since the last checkpoint stays. */
 static void keep_work(struct train *t, int rc)
 {
     char why[ERR_TEXT_MAX];
