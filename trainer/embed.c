@@ -15,6 +15,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,7 +40,9 @@ struct embed {
     int notify_fd, log_fd;
     bool copying;
     pthread_t copier;
+    atomic_bool ready;
     char last_line[LAST_LINE_MAX]; /* the copier's, until it is joined */
+    bool passed;                   /* ... as is this: it went to standard error */
 };
 
 /* The files in the folder. */
@@ -100,7 +103,7 @@ static int write_config(const struct embed *e, const struct embed_config *config
     put_quoted(w.out, e->endpoint);
     fputs("\ntap: ", w.out);
     put_quoted(w.out, e->tap);
-    fprintf(w.out, "\nworkers: %u\nwindow: %u\nlog: notice\ndatasets:\n", config->workers,
+    fprintf(w.out, "\nworkers: %u\nwindow: %u\nlog: warning\ndatasets:\n", config->workers,
             config->window);
     for (size_t i = 0; i < config->n_datasets; i++) {
         const struct embed_dataset *d = &config->datasets[i];
@@ -217,6 +220,26 @@ static int spawn(struct embed *e)
 
 /* --- what it says --- */
 
+static void pass_on(const char *line)
+{
+    char text[LAST_LINE_MAX + 1];
+    int n = snprintf(text, sizeof text, "%s\n", line);
+    while (write(STDERR_FILENO, text, (size_t)n) < 0 && errno == EINTR)
+        continue; /* any other failure: nobody listens, and the loader must not block */
+}
+
+/* One whole line. Until READY the newest one is held back: when the loader ends with it, it is ours
+ * to tell, and is told once. */
+static void take_line(struct embed *e, const char *line)
+{
+    if (e->last_line[0] && !e->passed)
+        pass_on(e->last_line);
+    snprintf(e->last_line, sizeof e->last_line, "%s", line);
+    e->passed = atomic_load(&e->ready);
+    if (e->passed)
+        pass_on(line);
+}
+
 /* Runs until the last writer of the pipe is gone. */
 static void *copy_log(void *arg)
 {
@@ -228,20 +251,25 @@ static void *copy_log(void *arg)
             continue;
         if (n < 0)
             break;
-        if (write(STDERR_FILENO, bytes + used, (size_t)n) < 0 && errno == EBADF)
-            return NULL; /* standard error is closed: nobody wants to know */
         used += (size_t)n;
         for (char *end; (end = memchr(bytes, '\n', used));) {
             *end = 0;
-            snprintf(e->last_line, sizeof e->last_line, "%s", bytes);
+            take_line(e, bytes);
             used -= (size_t)(end + 1 - bytes);
             memmove(bytes, end + 1, used);
         }
-        if (used == sizeof bytes - 1)
-            used = 0; /* no line is that long */
+        if (used == sizeof bytes - 1) { /* too long for us: in pieces */
+            bytes[used] = 0;
+            take_line(e, bytes);
+            used = 0;
+        }
     }
-    if (used > 0) /* it ended within a line */
-        snprintf(e->last_line, sizeof e->last_line, "%.*s", (int)used, bytes);
+    if (used > 0) { /* it ended within a line */
+        bytes[used] = 0;
+        take_line(e, bytes);
+    }
+    if (atomic_load(&e->ready) && e->last_line[0] && !e->passed)
+        pass_on(e->last_line);
     return NULL;
 }
 
@@ -336,9 +364,11 @@ int embed_start(const struct embed_config *config, struct embed **ret)
         rc = start_copier(e);
     if (rc == 0)
         rc = wait_ready(e, config->stop);
-    if (rc == 0)
-        *ret = take_ptr(&e);
-    return rc;
+    if (rc < 0)
+        return rc;
+    atomic_store(&e->ready, true);
+    *ret = take_ptr(&e);
+    return 0;
 }
 
 const char *embed_endpoint(const struct embed *embed)

@@ -101,7 +101,7 @@ static void test_runs(void **state)
     assert_string_not_equal(embed_endpoint(e), embed_tap(e));
     char expected[1024];
     snprintf(expected, sizeof expected,
-             "listen: \"%s\"\ntap: \"%s\"\nworkers: 3\nwindow: 5\nlog: notice\ndatasets:\n"
+             "listen: \"%s\"\ntap: \"%s\"\nworkers: 3\nwindow: 5\nlog: warning\ndatasets:\n"
              "  \"good\": {path: \"/data/a \\\"b\\\"\\\\c\", format: \"folder\"}\n"
              "  \"knn\": {path: \"x\\x0ay\", format: \"folder\"}\n",
              embed_endpoint(e), embed_tap(e));

@@ -1,0 +1,81 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# refuse: whatever is wrong with a run is one line that names it, the right exit code, and no run folder.
+#   refuse.sh LOADERD TRAINER SYNTH
+set -eu
+. "$(dirname "$0")/run.sh"
+
+# refused CODE TEXT ARGUMENTS...
+refused() {
+    code=$1
+    text=$2
+    shift 2
+    rc=0
+    "$trainer" "$@" >"$dir/out" 2>"$dir/err" || rc=$?
+    [ "$rc" -eq "$code" ] || { cat "$dir/err"; fail "code $rc, expected $code: $*"; }
+    grep -q -- "$text" "$dir/err" || { cat "$dir/err"; fail "does not say '$text': $*"; }
+    [ "$(wc -l <"$dir/err")" -eq 1 ] || { cat "$dir/err"; fail "more than one line: $*"; }
+    [ ! -s "$dir/out" ] || fail "words on standard output: $*"
+    [ ! -e "$dir/runs" ] || fail "a run folder is left: $*"
+}
+r=$dir/recipe.yaml
+
+# The command line.
+refused 64 'one RECIPE.yaml'
+refused 64 'one RECIPE.yaml' "$r" "$r"
+refused 64 'unrecognized option' "$r" --fast
+refused 64 'steps' "$r" --steps none
+refused 64 'steps' "$r" --steps 0
+
+# The recipe.
+refused 78 'nosuch.yaml' "$dir/nosuch.yaml"
+sed 's/^views: {size/views: {sizes/' "$r" >"$dir/unknown.yaml"
+refused 78 'unknown.yaml:3:.*views.sizes.*views.size' "$dir/unknown.yaml"
+sed 's/batch: 12/batch: 100000/' "$r" >"$dir/range.yaml"
+refused 78 'range.yaml:2:.*data.batch' "$dir/range.yaml"
+echo 'run: {name: [' >"$dir/broken.yaml"
+refused 78 'broken.yaml:' "$dir/broken.yaml"
+refused 78 'views.count' "$r" --set views.count=3
+refused 78 'views.blur.kernel' "$r" --set views.blur.kernel=4
+refused 78 'abacus' "$r" --set device.ops=abacus
+
+# The data.
+refused 65 "$dir/nosuch" "$r" --set "data.path=$dir/nosuch"
+refused 65 "$dir/nosuch" "$r" --set "knn.train=$dir/nosuch" --set "knn.test=$dir/flowers/test"
+refused 65 "$r" "$r" --set "data.path=$r"
+refused 78 'parquet' "$r" --set data.format=parquet
+mkdir -p "$dir/empty" "$dir/single/kind"
+refused 65 "$dir/empty" "$r" --set "data.path=$dir/empty"
+cp "$(find "$dir/flowers/train" -name '*.jpg' | head -n 1)" "$dir/single/kind/"
+refused 65 '1 sample' "$r" --set "data.path=$dir/single"
+refused 65 'checkpoint' "$r" --resume
+
+# The loaders.
+refused 69 "ipc://$dir/nobody.sock.*0.3 s" "$r" --set "data.loaders=ipc://$dir/nobody.sock" --set data.retry=.3
+refused 69 'tcp://127.0.0.1:1' "$r" --set data.loaders=tcp://127.0.0.1:1 --set data.retry=.3
+start_loader a
+refused 65 "ipc://$dir/a.sock: .*tulips" "$r" --set "data.loaders=ipc://$dir/a.sock" --set data.dataset=tulips
+
+# Two loaders whose data differ.
+mkdir "$dir/more"
+cp -r "$dir/flowers" "$dir/more/flowers"
+rm "$(find "$dir/more/flowers/train" -name '*.jpg' | head -n 1)"
+cat >"$dir/b.yaml" <<END
+listen: [ipc://$dir/b.sock]
+datasets:
+  flowers: {path: $dir/more/flowers/train, format: folder}
+END
+"$loaderd" --config "$dir/b.yaml" 2>"$dir/b.log" &
+pids="$pids $!"
+refused 65 'is not the one of this run' "$r" --set "data.loaders=['ipc://$dir/a.sock', 'ipc://$dir/b.sock']"
+
+# A folder that has a run; a run of other batches.
+AUGSTREAM_LOADERD=/nonexistent/loaderd refused 65 /nonexistent/loaderd "$r"
+train t --steps 3
+mv "$dir/runs" "$dir/kept"
+refused 78 "$dir/kept/t: a run is in there" "$r" --run-dir "$dir/kept/t"
+refused 78 "$dir/kept/t: cannot be resumed" "$r" --run-dir "$dir/kept/t" --resume --set views.flip=.25
+refused 65 'expected F32' "$r" --run-dir "$dir/kept/t" --resume --set method.projector.dim=64
+head -c 1000 "$dir/kept/t/checkpoints/step-00000003.safetensors" >"$dir/cut"
+mv "$dir/cut" "$dir/kept/t/checkpoints/step-00000003.safetensors"
+refused 65 'step-00000003.safetensors' "$r" --run-dir "$dir/kept/t" --resume

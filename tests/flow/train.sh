@@ -1,0 +1,53 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# train: one command trains from a folder of images. The loss falls, the run folder holds what it should,
+# bad images are replaced, counted and named.
+#   train.sh LOADERD TRAINER SYNTH
+set -eu
+. "$(dirname "$0")/run.sh"
+
+# mean FIELD FIRST LAST FILE: of a metric over those steps.
+mean() {
+    sed -n 's/^{"step":\([0-9]*\),.*"'"$1"'":\([-0-9.e]*\),.*/\1 \2/p' "$4" |
+        awk -v a="$2" -v b="$3" '$1 >= a && $1 <= b { sum += $2; n++ } END { print sum / n }'
+}
+falls() {
+    first=$(mean "$1" 1 10 "$2")
+    last=$(mean "$1" 111 120 "$2")
+    awk -v a="$first" -v b="$last" -v by="$3" 'BEGIN { exit !(a - b > by) }' ||
+        fail "$1 did not fall by $3: $first, later $last"
+}
+
+train plain --set optim.epochs=12 --set "knn.train=$dir/flowers/train" --set "knn.test=$dir/flowers/test" \
+    --set knn.every=6
+run=$dir/runs/plain
+falls loss "$run/metrics.jsonl" .1
+falls augself.crop "$run/metrics.jsonl" .02
+falls augself.color "$run/metrics.jsonl" .02
+[ "$(grep -c '"loss"' "$run/metrics.jsonl")" -eq 120 ]
+[ "$(grep -c '"knn_top1"' "$run/metrics.jsonl")" -eq 3 ] # at the start, after 6 and 12 epochs
+grep -q '^steps   120 of 120' "$dir/plain.out"
+grep -q '^knn ' "$dir/plain.out"
+[ "$(cd "$run" && echo *)" = "$(cd "$run" && echo backbone.safetensors checkpoints events.out.tfevents.* \
+    metrics.jsonl recipe.yaml)" ]
+[ "$(cd "$run/checkpoints" && echo *)" = "step-00000000.safetensors step-00000110.safetensors \
+step-00000120.safetensors" ]
+
+# recipe.yaml is the whole recipe: the same run again, from nothing else.
+"$trainer" "$run/recipe.yaml" --run-dir "$dir/runs/again" >/dev/null 2>"$dir/again.err"
+same plain again
+
+# A truncated picture, a text that calls itself one, and files that are none.
+pictures=$(find "$dir/flowers/train" -name '*.jpg' | sort | sed -n '5p;60p')
+cut=$(echo "$pictures" | sed -n 1p)
+text=$(echo "$pictures" | sed -n 2p)
+head -c 500 "$cut" >"$dir/cut" && mv "$dir/cut" "$cut"
+echo 'I am a flower' >"$text"
+echo notes >"$(dirname "$text")/notes.txt"
+train bad
+grep -q "$(basename "$cut")" "$dir/bad.err" || fail 'the truncated picture is not named'
+grep -q "$(basename "$text")" "$dir/bad.err" || fail 'the text is not named'
+# each is met once an epoch, six epochs, or replaced a replacement
+counted=$(sed -n 's/^data    \([0-9]*\) images substituted.*/\1/p' "$dir/bad.out")
+[ "$counted" -ge 6 ] && [ "$counted" -le 14 ] || fail "$counted images substituted"
+grep -q '^steps   60 of 60' "$dir/bad.out"
