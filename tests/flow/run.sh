@@ -34,7 +34,7 @@ train() {
     name=$1
     shift
     "$trainer" "$dir/recipe.yaml" --run-dir "$dir/runs/$name" "$@" >"$dir/$name.out" 2>"$dir/$name.err" ||
-        { cat "$dir/$name.err"; fail "run $name ended with $?"; }
+        { code=$?; cat "$dir/$name.err"; fail "run $name ended with $code"; }
 }
 
 # start_loader NAME: a daemon on ipc://$dir/NAME.sock; its process id in $pid.

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* script_peer: the far end of a connection, for tests of what the trainer does when a loader is
  * late, wrong, gone or refuses: a ROUTER on its own thread that speaks the protocol and lets a
- * test's script answer GetBatch otherwise. Its batches are a pure function of (epoch, index), as a
- * loader's are, but their pixels are made up. Include it in one source file of a program. */
+ * test's script answer GetBatch otherwise. It serves every dataset that is asked for. Its batches
+ * are a pure function of (epoch, index), as a loader's are, but their pixels are made up. Include
+ * it in one source file of a program. */
 #ifndef AUGSTREAM_TESTS_SCRIPT_PEER_H
 #define AUGSTREAM_TESTS_SCRIPT_PEER_H
 
@@ -79,51 +80,68 @@ struct peer_fault {
     uint32_t index_plus; /* names a later batch than was asked for */
 };
 
+/* The header but for its frames; the arrays are the caller's. */
+static inline void peer_header(const struct script_peer *p, const struct wire_message *get,
+                               struct wire_batch *b, struct omega *omegas, int64_t *labels)
+{
+    uint64_t left = p->samples - (uint64_t)get->get_batch.index * p->spec.batch;
+    b->request = get->get_batch.request;
+    b->server_epoch = p->server_epoch;
+    memcpy(b->session, get->get_batch.session, DIGEST_BYTES);
+    b->epoch = get->get_batch.epoch;
+    b->index = get->get_batch.index;
+    b->n_samples = left < p->spec.batch ? (uint32_t)left : p->spec.batch;
+    b->n_views = p->spec.n_views;
+    for (uint32_t v = 0; v < b->n_views; v++) {
+        b->sizes[v] = p->spec.views[v].size;
+        for (uint32_t n = 0; n < b->n_samples; n++) {
+            struct omega_key key = {.epoch = b->epoch, .view = v};
+            key.sample = b->index * p->spec.batch + n;
+            omega_draw(&p->spec.views[v], &key, 40, 30, &omegas[v * b->n_samples + n]);
+        }
+    }
+    for (uint32_t n = 0; n < b->n_samples; n++)
+        labels[n] = b->index * p->spec.batch + n;
+    b->omega = omegas;
+    b->labels = labels;
+}
+
+/* A Batch as the session's spec wants it: the first view in two frames (its last image apart), each
+ * other view in one. */
 static inline void peer_answer(struct script_peer *p, const struct wire_message *get,
                                const struct peer_fault *fault)
 {
-    static const uint32_t images[] = {3, 1, 4}; /* of each frame: view 0 in two, view 1 in one */
     unsigned char pixels[PEER_VIEWS * PEER_BATCH * PEER_IMAGE];
     struct omega omegas[PEER_VIEWS * PEER_BATCH];
     int64_t labels[PEER_BATCH];
-    struct link_frame frames[ARRAY_LEN(images)] = {{NULL}};
+    struct link_frame frames[PEER_VIEWS + 1] = {{NULL}};
     static const struct wire_message zero;
     struct wire_message m = zero;
     struct wire_batch *b = &m.batch;
-    uint32_t epoch = get->get_batch.epoch, index = get->get_batch.index + fault->index_plus;
     m.type = WIRE_BATCH;
-    b->request = get->get_batch.request;
-    b->server_epoch = p->server_epoch + fault->server_epoch;
-    memcpy(b->session, get->get_batch.session, DIGEST_BYTES);
-    b->session[0] ^= fault->session;
-    b->epoch = epoch;
-    b->index = index;
-    b->n_samples = PEER_BATCH;
-    b->n_views = PEER_VIEWS;
-    for (uint32_t v = 0; v < PEER_VIEWS; v++) {
-        b->sizes[v] = PEER_SIDE;
-        for (uint32_t n = 0; n < PEER_BATCH; n++)
-            omega_draw(
-                &p->spec.views[v],
-                &(struct omega_key){.epoch = epoch, .sample = index * PEER_BATCH + n, .view = v},
-                40, 30, &omegas[v * PEER_BATCH + n]);
-    }
-    for (uint32_t n = 0; n < PEER_BATCH; n++)
-        labels[n] = index * PEER_BATCH + n;
-    b->omega = omegas;
-    b->labels = labels;
+    peer_header(p, get, b, omegas, labels);
+    size_t image = (size_t)b->sizes[0] * b->sizes[0] * 3;
+    assert_true(b->n_views * b->n_samples * image <= sizeof pixels);
     for (size_t i = 0; i < sizeof pixels; i++)
-        pixels[i] = peer_pixel(epoch, index, i);
+        pixels[i] = peer_pixel(b->epoch, b->index + fault->index_plus, i);
+    b->index += fault->index_plus;
+    b->session[0] ^= fault->session;
+    b->server_epoch += fault->server_epoch;
     unsigned char *at = pixels;
-    for (uint32_t f = 0; f < ARRAY_LEN(images); f++) {
-        frames[f].data = at;
-        frames[f].len = images[f] * PEER_IMAGE;
-        b->frames[f].bytes = images[f] * PEER_IMAGE;
-        b->frames[f].crc32c = crc32c(0, at, frames[f].len) ^ (fault->crc && f == 2);
-        at += frames[f].len;
+    for (uint32_t row = 0; row < b->n_views * b->n_samples;) {
+        uint32_t images = row == 0 && b->n_samples > 1 ? b->n_samples - 1
+                          : row < b->n_samples         ? 1
+                                                       : b->n_samples;
+        struct link_frame *frame = &frames[b->n_frames];
+        frame->data = at;
+        frame->len = images * image;
+        b->frames[b->n_frames].bytes = (uint32_t)frame->len;
+        b->frames[b->n_frames++].crc32c = crc32c(0, at, frame->len);
+        at += frame->len;
+        row += images;
     }
-    frames[1].len -= fault->short_frame;
-    b->n_frames = ARRAY_LEN(images);
+    b->frames[b->n_frames - 1].crc32c ^= fault->crc;
+    frames[0].len -= fault->short_frame;
     peer_send(p, &m, frames, fault->no_frames ? 0 : b->n_frames);
 }
 

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* train: what a run leaves behind when it ends well, is stopped, goes wrong, or never began. The
+ * batches come from a scripted loader; whole runs on the real one are in tests/flow. */
+#include "test.h"
+
+#include "common/file.h"
+#include "common/log.h"
+#include "script_peer.h"
+#include "trainer/ckpt.h"
+#include "trainer/train.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+static char folder[] = "/tmp/augstream-test-XXXXXX";
+static char endpoint[64], run_dir[64], set_loaders[96], clean[96];
+static struct script_peer peer;
+static struct recipe recipe;
+static volatile int stop;
+
+static int setup(void **state)
+{
+    (void)state;
+    memcpy(folder + sizeof folder - 7, "XXXXXX", 7);
+    if (!mkdtemp(folder))
+        return -1;
+    snprintf(endpoint, sizeof endpoint, "ipc://%s/a", folder);
+    snprintf(run_dir, sizeof run_dir, "%s/run", folder);
+    snprintf(clean, sizeof clean, "rm -r %s", folder);
+    snprintf(set_loaders, sizeof set_loaders, "data.loaders=%s", endpoint);
+    memset(&peer, 0, sizeof peer);
+    peer.endpoint = endpoint;
+    peer.samples = 22; /* 5 batches of 4 */
+    peer.server_epoch = 5;
+    stop = 0;
+    peer_start(&peer);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    peer_stop(&peer);
+    return system(clean);
+}
+
+static int run_with(const char *set, const char *set_too, bool resume)
+{
+    const char *const sets[] = {"run.name=t",
+                                "data.dataset=d",
+                                set_loaders,
+                                "data.batch=4",
+                                "data.retry=20",
+                                "views.size=8",
+                                "model.width=8",
+                                "method.projector.dim=8",
+                                "method.predictor.dim=8",
+                                "augself.hidden=8",
+                                "optim.epochs=2",
+                                "optim.base_lr=1",
+                                "checkpoint.every=3",
+                                "device.ops=ref",
+                                "device.threads=1",
+                                set,
+                                set_too};
+    assert_int_equal(recipe_load(&recipe, NULL, sets, ARRAY_LEN(sets)), 0);
+    return train_run(&(struct train_config){
+        .recipe = &recipe, .run_dir = run_dir, .resume = resume, .stop = &stop});
+}
+
+static int run(const char *set, bool resume)
+{
+    return run_with(set ? set : "run.seed=1", "optim.momentum=.9", resume);
+}
+
+static bool exists(const char *name)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/%s", run_dir, name);
+    return access(path, F_OK) == 0;
+}
+
+static void test_whole_run(void **state)
+{
+    (void)state;
+    if (run(NULL, false) < 0)
+        fail_msg("%s", err_text());
+    assert_true(exists("recipe.yaml") && exists("metrics.jsonl") && exists("backbone.safetensors"));
+    /* every third step, the two newest; step 0; and the end */
+    assert_true(exists("checkpoints/step-00000000.safetensors"));
+    assert_false(exists("checkpoints/step-00000003.safetensors"));
+    assert_false(exists("checkpoints/step-00000006.safetensors"));
+    assert_true(exists("checkpoints/step-00000009.safetensors"));
+    assert_true(exists("checkpoints/step-00000010.safetensors"));
+
+    assert_int_equal(run(NULL, false), -EINVAL);
+    assert_non_null(strstr(err_text(), "a run is in there"));
+    assert_int_equal(run("run.seed=2", true), -EINVAL);
+    assert_non_null(strstr(err_text(), "cannot be resumed"));
+    assert_int_equal(run(NULL, true), 0); /* nothing is left to do */
+    assert_int_equal(run("optim.epochs=3", true), 0);
+    assert_true(exists("checkpoints/step-00000015.safetensors"));
+}
+
+/* A signal in the middle: the loader raises the flag. */
+static bool stop_at_seven(struct script_peer *p, const struct wire_message *get)
+{
+    (void)p;
+    stop = get->get_batch.epoch == 1 && get->get_batch.index == 2;
+    return stop;
+}
+
+static void test_stop(void **state)
+{
+    (void)state;
+    peer.script = stop_at_seven;
+    assert_int_equal(run(NULL, false), 0);
+    uint64_t step;
+    char checkpoints[96];
+    snprintf(checkpoints, sizeof checkpoints, "%s/checkpoints", run_dir);
+    assert_int_equal(ckpt_latest(checkpoints, &step), 0);
+    assert_true(step <= 7); /* what was done until then */
+    assert_true(exists("backbone.safetensors"));
+}
+
+static void test_stopped_before_it_began(void **state)
+{
+    (void)state;
+    stop = 1;
+    peer_stop(&peer); /* nobody answers: only the flag can end it */
+    assert_int_equal(run(NULL, false), 0);
+    assert_false(exists(""));
+    peer_start(&peer);
+}
+
+static void test_nobody(void **state)
+{
+    (void)state;
+    peer_stop(&peer);
+    assert_int_equal(run("data.retry=.2", false), -ETIMEDOUT);
+    assert_non_null(strstr(err_text(), endpoint));
+    assert_false(exists(""));
+    peer_start(&peer);
+}
+
+/* The loader goes for good in the middle: the work so far is kept. */
+static bool silent_from_seven(struct script_peer *p, const struct wire_message *get)
+{
+    (void)p;
+    return get->get_batch.epoch == 1 && get->get_batch.index == 2;
+}
+
+static void test_loader_goes(void **state)
+{
+    (void)state;
+    peer.script = silent_from_seven;
+    assert_int_equal(run("data.deadline=.05", false), -ETIMEDOUT);
+    assert_non_null(strstr(err_text(), "batch 2 of epoch 1"));
+    assert_true(exists("checkpoints/step-00000007.safetensors"));
+    assert_false(exists("backbone.safetensors"));
+}
+
+/* lr * weight_decay = 15: every step makes the weights many times larger, until they are no
+ * numbers. */
+static void test_not_a_number(void **state)
+{
+    (void)state;
+    assert_int_equal(run_with("optim={epochs: 100, base_lr: 1000, weight_decay: 1}",
+                              "checkpoint.every=1", false),
+                     -EDOM);
+    assert_non_null(strstr(err_text(), "training stopped"));
+    assert_non_null(strstr(err_text(), "step "));
+    assert_false(exists("backbone.safetensors"));
+}
+
+int main(void)
+{
+    log_open("test_train", LOG_ERROR);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_whole_run, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_stop, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_stopped_before_it_began, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_nobody, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_loader_goes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_not_a_number, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
