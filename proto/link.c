@@ -124,6 +124,21 @@ static int ipc_path_check(const char *endpoint, const char *path)
     return err_set(-EADDRINUSE, "%s: another process listens there", endpoint);
 }
 
+/* ZeroMQ takes some ports that are none, and fails only later, where nobody is told. */
+static int tcp_port_check(const char *endpoint, const char *address, bool binds)
+{
+    const char *colon = strrchr(address, ':');
+    if (!colon || colon == address)
+        return err_set(-EINVAL, "%s: not tcp://host:port", endpoint);
+    if (binds && strcmp(colon + 1, "*") == 0)
+        return 0;
+    char *end;
+    unsigned long port = strtoul(colon + 1, &end, 10);
+    if (colon[1] < '0' || colon[1] > '9' || *end || port > UINT16_MAX || (port == 0 && !binds))
+        return err_set(-EINVAL, "%s: not tcp://host:port, the port is 1 to 65535", endpoint);
+    return 0;
+}
+
 static int endpoint_check(const char *endpoint, bool binds)
 {
     static const char tcp[] = "tcp://", ipc[] = "ipc://";
@@ -132,7 +147,7 @@ static int endpoint_check(const char *endpoint, bool binds)
         return err_set(-EINVAL, "%.40s...: an endpoint has at most %d bytes", endpoint,
                        LINK_ENDPOINT_MAX - 1);
     if (strncmp(endpoint, tcp, sizeof tcp - 1) == 0)
-        return 0;
+        return tcp_port_check(endpoint, endpoint + sizeof tcp - 1, binds);
     if (strncmp(endpoint, ipc, sizeof ipc - 1) != 0)
         return err_set(-EINVAL, "%s: neither tcp://host:port nor ipc://path", endpoint);
     const char *path = endpoint + sizeof ipc - 1;
