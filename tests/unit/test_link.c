@@ -462,26 +462,6 @@ static void test_too_large_for_the_trainer(void **state)
     zmq_ctx_term(zmq);
 }
 
-static void test_not_zeromq_at_all(void **state)
-{
-    (void)state;
-    open_pair(endpoint);
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    memcpy(address.sun_path, path, strlen(path));
-    for (int turn = 0; turn < 64; turn++) {
-        auto_close int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-        assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
-        char junk[256];
-        for (size_t i = 0; i < sizeof junk; i++)
-            junk[i] = (char)(turn * 131 + (int)i * (turn | 1));
-        junk[0] = turn & 1 ? (char)0xff : junk[0]; /* half begin as ZeroMQ does */
-        (void)!send(fd, junk, sizeof junk, MSG_NOSIGNAL);
-    }
-    introduce();
-    assert_int_equal(link_event(dealer), LINK_CONNECTED);
-    assert_int_equal(link_event(dealer), LINK_NOTHING);
-}
-
 /* A subscriber that does not read loses messages; the publisher does not notice. */
 static void test_tap_sheds_load(void **state)
 {
@@ -581,7 +561,6 @@ int main(void)
         LINK_TEST(test_names_of_own_making),
         LINK_TEST(test_too_large_for_the_loader),
         LINK_TEST(test_too_large_for_the_trainer),
-        LINK_TEST(test_not_zeromq_at_all),
         LINK_TEST(test_tap_sheds_load),
         LINK_TEST(test_wait),
         LINK_TEST(test_close_is_bounded),
