@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -240,29 +241,45 @@ static void take_line(struct embed *e, const char *line)
         pass_on(line);
 }
 
-/* Runs until the last writer of the pipe is gone. */
+/* What is in bytes, line by line; what is left of a line that is not whole yet. */
+static size_t take_lines(struct embed *e, char bytes[LAST_LINE_MAX], size_t used)
+{
+    for (char *end; (end = memchr(bytes, '\n', used));) {
+        *end = 0;
+        take_line(e, bytes);
+        used -= (size_t)(end + 1 - bytes);
+        memmove(bytes, end + 1, used);
+    }
+    if (used < LAST_LINE_MAX - 1)
+        return used;
+    bytes[used] = 0; /* too long for us: in pieces */
+    take_line(e, bytes);
+    return 0;
+}
+
+/* Runs until the last writer of the pipe is gone. Once wait_ready is done with the notify socket,
+ * empties that as well: a loader that tells its status to a full socket would wait for ever. */
 static void *copy_log(void *arg)
 {
     struct embed *e = arg;
-    char bytes[LAST_LINE_MAX];
+    char bytes[LAST_LINE_MAX], status[64];
     size_t used = 0;
-    for (ssize_t n; (n = read(e->log_fd, bytes + used, sizeof bytes - 1 - used)) != 0;) {
-        if (n < 0 && errno == EINTR)
+    for (;;) {
+        bool ready = atomic_load(&e->ready);
+        struct pollfd fds[] = {{.fd = e->log_fd, .events = POLLIN},
+                               {.fd = ready ? e->notify_fd : -1, .events = POLLIN}};
+        if (poll(fds, ARRAY_LEN(fds), ready ? -1 : READY_POLL_MS) <= 0)
             continue;
-        if (n < 0)
+        if (fds[1].revents)
+            while (recv(e->notify_fd, status, sizeof status, MSG_DONTWAIT) >= 0)
+                continue;
+        if (!fds[0].revents)
+            continue;
+        ssize_t n = read(e->log_fd, bytes + used, sizeof bytes - 1 - used);
+        if (n == 0 || (n < 0 && errno != EINTR))
             break;
-        used += (size_t)n;
-        for (char *end; (end = memchr(bytes, '\n', used));) {
-            *end = 0;
-            take_line(e, bytes);
-            used -= (size_t)(end + 1 - bytes);
-            memmove(bytes, end + 1, used);
-        }
-        if (used == sizeof bytes - 1) { /* too long for us: in pieces */
-            bytes[used] = 0;
-            take_line(e, bytes);
-            used = 0;
-        }
+        if (n > 0)
+            used = take_lines(e, bytes, used + (size_t)n);
     }
     if (used > 0) { /* it ended within a line */
         bytes[used] = 0;

@@ -76,7 +76,7 @@ static const void *gold(const char *prefix, const char *name, enum safetensors_d
 
 static void batch_read(int b)
 {
-    char prefix[16];
+    char prefix[32];
     snprintf(prefix, sizeof(prefix), "%s.omega.", batch_names[b]);
     const int64_t *source = gold(prefix, "source", ST_I64, ROWS * 2);
     const int64_t *crop = gold(prefix, "crop", ST_I64, ROWS * 4);
@@ -232,7 +232,7 @@ static void targets(void **state)
 
 static void check_losses(int step)
 {
-    char prefix[16];
+    char prefix[32];
     struct model_losses losses;
     snprintf(prefix, sizeof(prefix), "step.%d.", step);
     assert_int_equal(model_losses(f.model, &losses), 0);

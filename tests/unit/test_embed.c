@@ -45,6 +45,10 @@ static int child(const char *config_path)
         kill(getppid(), SIGUSR1);
     else if (notify_send("STATUS=scanning") < 0 || notify_send("STATUS=up\nREADY=1\n") < 0)
         return 98;
+    else if (strstr(config, "\"talkative\"")) /* far more than a socket holds */
+        for (int i = 0; i < 2000; i++)
+            if (notify_send("STATUS=still up") < 0)
+                return 97;
     int got;
     sigwait(&term, &got);
     const char *mark =
@@ -106,12 +110,22 @@ static void test_runs(void **state)
              "  \"knn\": {path: \"x\\x0ay\", format: \"folder\"}\n",
              embed_endpoint(e), embed_tap(e));
     embed_stop(e);
-    char *config;
+    auto_free char *config = NULL;
     size_t len;
     assert_int_equal(file_read(mark, 1 << 16, &config, &len), 0);
     assert_string_equal(config, expected);
-    free(config);
     embed_stop(NULL);
+}
+
+/* Status upon status, as a daemon sends for days: none of it stops the loader. */
+static void test_talkative(void **state)
+{
+    (void)state;
+    struct embed *e;
+    unlink(mark);
+    assert_int_equal(start("talkative", NULL, &e), 0);
+    embed_stop(e); /* SIGTERM waits until all was said */
+    assert_int_equal(access(mark, F_OK), 0);
 }
 
 static void test_ends_early(void **state)
@@ -173,9 +187,8 @@ int main(int argc, char **argv)
     if (argc == 3 && strcmp(argv[1], "--config") == 0)
         return child(argv[2]);
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_runs),
-        cmocka_unit_test(test_ends_early),
-        cmocka_unit_test(test_stopped_before_ready),
+        cmocka_unit_test(test_runs),       cmocka_unit_test(test_talkative),
+        cmocka_unit_test(test_ends_early), cmocka_unit_test(test_stopped_before_ready),
         cmocka_unit_test(test_no_binary),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
