@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* odd_images: a few hundred odd and hostile files, each decoded in a process of its own under a
  * limit of time and memory: none may crash it, all end in a picture or a typed fault, and what must
- * decode does, at the size and turn that Pillow tells. Needs odd.tar and odd_manifest.tsv in the
- * folder that AUGSTREAM_DATA names; skipped without. */
+ * decode does, at the size and turn that Pillow tells. Needs odd.tar and odd_manifest.tsv of the
+ * real images; skipped without. */
+#include "tests/unit/real_data.h"
 #include "tests/unit/test.h"
 
 #include "common/file.h"
@@ -19,7 +20,6 @@
 #include <unistd.h>
 
 enum {
-    EXIT_SKIP = 77,
     SECONDS_MAX = 20,
     RSS_MAX_KB = 640 << 10, /* the largest picture allowed, turned, and the libraries */
     FIELDS = 12,
@@ -254,11 +254,9 @@ static void test_every_file(void **state)
 
 int main(void)
 {
-    data = getenv("AUGSTREAM_DATA");
-    if (!data || access(data, R_OK) != 0) {
-        puts("skipped: AUGSTREAM_DATA names no folder with odd.tar");
-        return EXIT_SKIP;
-    }
+    data = real_data_folder();
+    if (!real_data("odd.tar") || !real_data("odd_manifest.tsv"))
+        return REAL_DATA_SKIP;
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_file)};
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
