@@ -6,6 +6,7 @@
  */
 #include "common/conf.h"
 #include "common/auto.h"
+#include "common/conf_inherit.h"
 #include "common/conf_table.h"
 #include "common/conf_yaml.h"
 #include "common/err.h"
@@ -166,7 +167,8 @@ int conf_defaults(const struct conf_table *table, void *base)
     }
     for (size_t i = 0; i < table->n_maps; i++)
         *(size_t *)((char *)base + table->maps[i].count_offset) = 0;
-    return defaults_of(table, NULL, base);
+    int rc = conf_inherit_check(table);
+    return rc < 0 ? rc : defaults_of(table, NULL, base);
 }
 
 static int unknown_key(const struct walk *w)

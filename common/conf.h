@@ -43,6 +43,10 @@ struct conf_option {
     const char *help;
     const char *const *choices; /* ENUM: NULL-terminated */
     size_t count;               /* FLOATS */
+    /* The option whose value holds until this one is given its own: a plain one above it, of the
+     * same type. INT (bounded), FLOAT, FLOATS and ENUM only; def is then "inherit", a word that a
+     * file may say as well. Until conf_resolve the field holds no value to read. */
+    const char *inherits;
 };
 
 /* A mapping from free names to records: "datasets.*". Entries keep the file's order. */
@@ -76,7 +80,12 @@ int conf_set(const struct conf_table *table, void *base, const char *assignment)
  * (NULL when there was no file) and the line of the group around the option go into the message. */
 int conf_complete(const struct conf_table *table, const void *base, const char *path);
 
-/* The whole resolved configuration as YAML that conf_load reads back to the same values. */
+/* Gives every option that inherits, and was not given a value of its own, the value it inherits.
+ * For readers: a copy of what was loaded, as the dump of it would say numbers for "inherit". */
+void conf_resolve(const struct conf_table *table, void *base);
+
+/* The whole configuration as YAML that conf_load reads back to the same values; what is inherited
+ * says so. */
 int conf_dump(const struct conf_table *table, const void *base, FILE *out);
 
 /* The option list for --help: name, type, default, bounds, unit, help; aligned. */

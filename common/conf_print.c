@@ -100,6 +100,8 @@ static void help_column(const struct conf_option *o, int column, char *ret, size
         snprintf(ret, cap, "%s", o->name);
     else if (column == COLUMN_TAKES)
         conf_value_takes(o, ret, cap);
+    else if (o->inherits)
+        snprintf(ret, cap, "[as %s]", o->inherits);
     else if (o->def)
         snprintf(ret, cap, "[%s]", o->def);
     else

@@ -4,6 +4,7 @@
  */
 #include "common/conf_value.h"
 #include "common/auto.h"
+#include "common/conf_inherit.h"
 #include "common/err.h"
 
 #include <assert.h>
@@ -84,8 +85,8 @@ void conf_value_takes(const struct conf_option *o, char *ret, size_t cap)
         break;
     }
     bool unit = o->unit != NULL;
-    snprintf(ret, cap, "%s%s%s%s%s", noun, range[0] ? " in " : "", range, unit ? " " : "",
-             unit ? o->unit : "");
+    snprintf(ret, cap, "%s%s%s%s%s%s", noun, range[0] ? " in " : "", range, unit ? " " : "",
+             unit ? o->unit : "", o->inherits ? " or " CONF_INHERIT : "");
 }
 
 static int wrong(const struct conf_option *o, const struct conf_scalar *s,
@@ -155,6 +156,8 @@ static int set_floats(const struct conf_option *o, const struct conf_scalar *s, 
             struct conf_where at = *where;
             struct conf_option one = *o; /* the message is about one number of the list */
             at.line = s[i].line;
+            if (o->type == CONF_FLOATS)
+                one.inherits = NULL;
             one.type = CONF_FLOAT;
             return wrong(&one, &s[i], &at);
         }
@@ -182,6 +185,10 @@ int conf_value_set(const struct conf_option *o, void *field, const struct conf_s
             conf_value_takes(o, takes, sizeof takes);
             return conf_fail(&at, "has no value; it takes %s", takes);
         }
+    }
+    if (o->inherits && n == 1 && !list && strcmp(s->text, CONF_INHERIT) == 0) {
+        conf_inherit_set(o, field);
+        return 0;
     }
     bool takes_list = o->type == CONF_FLOATS || o->type == CONF_STRS;
     if ((list && !takes_list) || (o->type == CONF_FLOATS && n != o->count)) {
@@ -244,6 +251,10 @@ static void print_text(const char *text, FILE *out)
 void conf_value_print(const struct conf_option *o, const void *field, FILE *out)
 {
     const struct conf_strs *strs = field;
+    if (conf_inherits(o, field)) {
+        fputs(CONF_INHERIT, out);
+        return;
+    }
     switch (o->type) {
     case CONF_BOOL:
         fputs(*(const bool *)field ? "true" : "false", out);
