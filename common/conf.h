@@ -18,6 +18,8 @@ enum {
     CONF_NAME_MAX = 64,      /* bytes of a map entry's name with its NUL */
 };
 
+#define CONF_INHERIT "inherit" /* in place of a value: the one of another option */
+
 enum conf_type {
     CONF_BOOL,   /* bool */
     CONF_INT,    /* int64_t */
@@ -44,8 +46,8 @@ struct conf_option {
     const char *const *choices; /* ENUM: NULL-terminated */
     size_t count;               /* FLOATS */
     /* The option whose value holds until this one is given its own: a plain one above it, of the
-     * same type. INT (bounded), FLOAT, FLOATS and ENUM only; def is then "inherit", a word that a
-     * file may say as well. Until conf_resolve the field holds no value to read. */
+     * same type. INT (bounded), FLOAT, FLOATS and ENUM only; def is then CONF_INHERIT, which a file
+     * may say as well. Until conf_resolve the field holds no value to read. */
     const char *inherits;
 };
 
@@ -83,6 +85,9 @@ int conf_complete(const struct conf_table *table, const void *base, const char *
 /* Gives every option that inherits, and was not given a value of its own, the value it inherits.
  * For readers: a copy of what was loaded, as the dump of it would say numbers for "inherit". */
 void conf_resolve(const struct conf_table *table, void *base);
+
+/* Whether an option has no value of its own at the field. */
+bool conf_inherits(const struct conf_option *option, const void *field);
 
 /* The whole configuration as YAML that conf_load reads back to the same values; what is inherited
  * says so. */

@@ -102,8 +102,11 @@ int model_new(const struct recipe *recipe, struct ops *ops, struct model **ret)
 {
     struct spec spec;
     recipe_spec(recipe, &spec);
-    if (spec.n_views != VIEWS)
-        return err_set(-EINVAL, "views.count: %" PRIu32 "; %s takes %d", spec.n_views,
+    if (recipe->views.count != VIEWS || recipe->views.small.count != 0)
+        return err_set(-EINVAL,
+                       "views.count is %" PRId64 " and views.small.count %" PRId64
+                       ": %s takes %d views of one size and no small ones",
+                       recipe->views.count, recipe->views.small.count,
                        method_names[recipe->method.name], VIEWS);
     auto_with(free_at) struct model *m = calloc(1, sizeof(*m));
     if (!m)

@@ -12,6 +12,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,7 +24,51 @@ static const char *const schedule_units[] = {"epoch", "step", NULL};
 
 #define AT(field) offsetof(struct recipe, field)
 
-/* name, type, place, default, min, max, unit, help, choices, count */
+/* What is drawn for a view, once for each group of views. def and from name the macros that give
+ * the default and the option that is inherited. */
+// clang-format off
+#define LAW(group, place, def, from, whose)                                                        \
+    {group ".crop.scale", CONF_FLOATS, AT(place.crop.scale), def("[.2, 1]"), 1e-4, 1, NULL,        \
+     "area of the crop, fraction of the image" whose, NULL, 2, from(".crop.scale")},               \
+    {group ".crop.ratio", CONF_FLOATS, AT(place.crop.ratio), def("[.75, 1.3333333333333333]"),     \
+     1e-2, 100, NULL, "width / height of the crop" whose, NULL, 2, from(".crop.ratio")},           \
+    {group ".flip", CONF_FLOAT, AT(place.flip), def(".5"), 0, 1, NULL,                             \
+     "probability of a horizontal flip" whose, NULL, 0, from(".flip")},                            \
+    {group ".jitter.p", CONF_FLOAT, AT(place.jitter.p), def(".8"), 0, 1, NULL,                     \
+     "probability of colour jitter" whose, NULL, 0, from(".jitter.p")},                            \
+    {group ".jitter.brightness", CONF_FLOAT, AT(place.jitter.brightness), def(".4"), 0, 10, NULL,  \
+     "factor within 1 +- this" whose, NULL, 0, from(".jitter.brightness")},                        \
+    {group ".jitter.contrast", CONF_FLOAT, AT(place.jitter.contrast), def(".4"), 0, 10, NULL,      \
+     "same" whose, NULL, 0, from(".jitter.contrast")},                                             \
+    {group ".jitter.saturation", CONF_FLOAT, AT(place.jitter.saturation), def(".4"), 0, 10, NULL,  \
+     "same" whose, NULL, 0, from(".jitter.saturation")},                                           \
+    {group ".jitter.hue", CONF_FLOAT, AT(place.jitter.hue), def(".1"), 0, .5, "turns",             \
+     "shift within +- this" whose, NULL, 0, from(".jitter.hue")},                                  \
+    {group ".jitter.order", CONF_ENUM, AT(place.jitter.order), def("image"), 0, 0, NULL,           \
+     "the four operations' order is drawn per image or per batch" whose, jitter_orders, 0,         \
+     from(".jitter.order")},                                                                       \
+    {group ".grayscale", CONF_FLOAT, AT(place.grayscale), def(".2"), 0, 1, NULL,                   \
+     "probability of grayscale" whose, NULL, 0, from(".grayscale")},                               \
+    {group ".blur.p", CONF_FLOAT, AT(place.blur.p), def(".5"), 0, 1, NULL,                         \
+     "probability of blur" whose, NULL, 0, from(".blur.p")},                                       \
+    {group ".blur.sigma", CONF_FLOATS, AT(place.blur.sigma), def("[.1, 2]"), 1e-3, 100, "pixels",  \
+     "standard deviation of the Gaussian" whose, NULL, 2, from(".blur.sigma")},                    \
+    {group ".blur.kernel", CONF_INT, AT(place.blur.kernel), def("9"), 1, OMEGA_KERNEL_MAX,         \
+     "pixels", "its width, odd (9 at 96 pixels, 23 at 224)" whose, NULL, 0,                        \
+     from(".blur.kernel")},                                                                        \
+    {group ".solarize.p", CONF_FLOAT, AT(place.solarize.p), def("0"), 0, 1, NULL,                  \
+     "probability of solarization" whose, NULL, 0, from(".solarize.p")},                           \
+    {group ".solarize.threshold", CONF_FLOAT, AT(place.solarize.threshold), def(".5"), 0, 1,       \
+     NULL, "brighter pixels are inverted" whose, NULL, 0, from(".solarize.threshold")},            \
+    {group ".rotation", CONF_FLOAT, AT(place.rotation), def("0"), 0, 1, NULL,                      \
+     "probability of a rotation by quarter turns" whose, NULL, 0, from(".rotation")}
+// clang-format on
+#define GIVEN(text) text
+#define INHERIT(text) CONF_INHERIT
+#define NOBODY(name) NULL
+#define VIEWS(name) "views" name
+
+/* name, type, place, default, min, max, unit, help, choices, count, inherits */
 static const struct conf_option options[] = {
     {"run.name", CONF_STR, AT(run.name), NULL, 0, 0, NULL, "the run folder's name"},
     {"run.seed", CONF_INT, AT(run.seed), "1", 0, 1e15, NULL,
@@ -53,34 +98,13 @@ static const struct conf_option options[] = {
      "subtracted from red, green, blue in [0,1]", NULL, 3},
     {"views.std", CONF_FLOATS, AT(views.std), "[.27, .26, .27]", 1e-3, 10, NULL, "then divided by",
      NULL, 3},
-    {"views.crop.scale", CONF_FLOATS, AT(views.crop.scale), "[.2, 1]", 1e-4, 1, NULL,
-     "area of the crop, fraction of the image", NULL, 2},
-    {"views.crop.ratio", CONF_FLOATS, AT(views.crop.ratio), "[.75, 1.3333333333333333]", 1e-2, 100,
-     NULL, "width / height of the crop", NULL, 2},
-    {"views.flip", CONF_FLOAT, AT(views.flip), ".5", 0, 1, NULL,
-     "probability of a horizontal flip"},
-    {"views.jitter.p", CONF_FLOAT, AT(views.jitter.p), ".8", 0, 1, NULL,
-     "probability of colour jitter"},
-    {"views.jitter.brightness", CONF_FLOAT, AT(views.jitter.brightness), ".4", 0, 10, NULL,
-     "factor within 1 +- this"},
-    {"views.jitter.contrast", CONF_FLOAT, AT(views.jitter.contrast), ".4", 0, 10, NULL, "same"},
-    {"views.jitter.saturation", CONF_FLOAT, AT(views.jitter.saturation), ".4", 0, 10, NULL, "same"},
-    {"views.jitter.hue", CONF_FLOAT, AT(views.jitter.hue), ".1", 0, .5, "turns",
-     "shift within +- this"},
-    {"views.jitter.order", CONF_ENUM, AT(views.jitter.order), "image", 0, 0, NULL,
-     "the four operations' order is drawn per image or per batch", jitter_orders},
-    {"views.grayscale", CONF_FLOAT, AT(views.grayscale), ".2", 0, 1, NULL, "probability"},
-    {"views.blur.p", CONF_FLOAT, AT(views.blur.p), ".5", 0, 1, NULL, "probability of blur"},
-    {"views.blur.sigma", CONF_FLOATS, AT(views.blur.sigma), "[.1, 2]", 1e-3, 100, "pixels",
-     "standard deviation of the Gaussian", NULL, 2},
-    {"views.blur.kernel", CONF_INT, AT(views.blur.kernel), "9", 1, OMEGA_KERNEL_MAX, "pixels",
-     "its width, odd (9 at 96 pixels, 23 at 224)"},
-    {"views.solarize.p", CONF_FLOAT, AT(views.solarize.p), "0", 0, 1, NULL,
-     "probability of solarization"},
-    {"views.solarize.threshold", CONF_FLOAT, AT(views.solarize.threshold), ".5", 0, 1, NULL,
-     "brighter pixels are inverted"},
-    {"views.rotation", CONF_FLOAT, AT(views.rotation), "0", 0, 1, NULL,
-     "probability of a rotation by quarter turns"},
+    LAW("views", views.law, GIVEN, NOBODY, ""),
+    LAW("views.second", views.second, INHERIT, VIEWS, ", second view"),
+    {"views.small.count", CONF_INT, AT(views.small.count), "0", 0, OMEGA_VIEWS_MAX - 1, NULL,
+     "small views of an image, after the others (multi-crop)"},
+    {"views.small.size", CONF_INT, AT(views.small.size), CONF_INHERIT, 8, OMEGA_VIEW_MAX, "pixels",
+     "side of a small view", .inherits = "views.size"},
+    LAW("views.small", views.small.law, INHERIT, VIEWS, ", small views"),
 
     {"model.backbone", CONF_ENUM, AT(model.backbone), "resnet18", 0, 0, NULL,
      "what is trained and kept", resnet_names},
@@ -144,6 +168,21 @@ struct origin {
     size_t n_sets;
 };
 
+static bool set_says(const struct origin *o, const char *key)
+{
+    size_t len = strlen(key);
+    for (size_t i = 0; i < o->n_sets; i++)
+        if (strncmp(o->sets[i], key, len) == 0 && o->sets[i][len] == '=')
+            return true;
+    return false;
+}
+
+/* The line of the file that says it, 0 when none does. */
+static int file_says(const struct origin *o, const char *key)
+{
+    return o->path ? conf_line(key) : 0;
+}
+
 /* "recipe.yaml:7: views.blur.kernel must be odd", or "--set views.blur.kernel must be odd" */
 __attribute__((format(printf, 3, 4))) static int bad(const struct origin *o, const char *key,
                                                      const char *format, ...)
@@ -153,11 +192,9 @@ __attribute__((format(printf, 3, 4))) static int bad(const struct origin *o, con
     va_start(args, format);
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
-    size_t len = strlen(key);
-    for (size_t i = o->n_sets; i-- > 0;)
-        if (strncmp(o->sets[i], key, len) == 0 && o->sets[i][len] == '=')
-            return err_set(-EINVAL, "--set %s: %s", key, what);
-    int line = o->path ? conf_line(key) : 0;
+    if (set_says(o, key))
+        return err_set(-EINVAL, "--set %s: %s", key, what);
+    int line = file_says(o, key);
     if (line > 0)
         return err_set(-EINVAL, "%s:%d: %s: %s", o->path, line, key, what);
     return err_set(-EINVAL, "%s: %s: %s", o->path ? o->path : "recipe", key, what);
@@ -199,38 +236,80 @@ static int check_loaders(const struct recipe *r, const struct origin *o)
     return l->n ? 0 : bad(o, "data.loaders", "needs an endpoint, or embedded");
 }
 
+/* Small views are described and none is asked for: surely the count was forgotten. One that is
+ * given, if only as 0, was not. */
+static int check_small(const struct recipe *r, const struct origin *o)
+{
+    static const char group[] = "views.small.";
+    static const char count[] = "views.small.count";
+    if (r->views.small.count > 0 || set_says(o, count) || file_says(o, count) > 0)
+        return 0;
+    for (size_t i = 0; i < recipe_table.n_options; i++) {
+        const struct conf_option *option = &recipe_table.options[i];
+        if (strncmp(option->name, group, strlen(group)) == 0 && option->inherits &&
+            !conf_inherits(option, (const char *)r + option->offset))
+            return bad(o, option->name, "there are no small views: views.small.count is 0");
+    }
+    return 0;
+}
+
 static int check_views(const struct recipe *r, const struct origin *o)
 {
     const struct {
-        const char *key;
-        const double *range;
-    } ranges[] = {{"views.crop.scale", r->views.crop.scale},
-                  {"views.crop.ratio", r->views.crop.ratio},
-                  {"views.blur.sigma", r->views.blur.sigma}};
-    for (size_t i = 0; i < ARRAY_LEN(ranges); i++)
-        if (ranges[i].range[0] > ranges[i].range[1])
-            return bad(o, ranges[i].key, "[%g, %g] is not in order", ranges[i].range[0],
-                       ranges[i].range[1]);
-    if (r->views.count != 2)
-        return bad(o, "views.count", "%s compares 2 views of an image, not %lld",
-                   method_names[r->method.name], (long long)r->views.count);
-    if (r->views.blur.kernel % 2 == 0)
-        return bad(o, "views.blur.kernel", "%lld is not odd", (long long)r->views.blur.kernel);
-    return 0;
+        const char *group;
+        const struct recipe_law *law;
+    } groups[] = {{"views", &r->views.law},
+                  {"views.second", &r->views.second},
+                  {"views.small", &r->views.small.law}};
+    for (size_t g = 0; g < ARRAY_LEN(groups); g++) {
+        const struct recipe_law *law = groups[g].law;
+        const struct {
+            const char *name;
+            const double *range; /* of NaN where it is inherited: then in order */
+        } ranges[] = {{"crop.scale", law->crop.scale},
+                      {"crop.ratio", law->crop.ratio},
+                      {"blur.sigma", law->blur.sigma}};
+        char key[CONF_NAME_MAX];
+        for (size_t i = 0; i < ARRAY_LEN(ranges); i++) {
+            snprintf(key, sizeof key, "%s.%s", groups[g].group, ranges[i].name);
+            if (ranges[i].range[0] > ranges[i].range[1])
+                return bad(o, key, "[%g, %g] is not in order", ranges[i].range[0],
+                           ranges[i].range[1]);
+        }
+        snprintf(key, sizeof key, "%s.blur.kernel", groups[g].group);
+        if (law->blur.kernel > 0 && law->blur.kernel % 2 == 0)
+            return bad(o, key, "%lld is not odd", (long long)law->blur.kernel);
+    }
+    int64_t count = r->views.count + r->views.small.count;
+    if (count > OMEGA_VIEWS_MAX)
+        return bad(o, "views.small.count", "%lld views in all; at most %d", (long long)count,
+                   OMEGA_VIEWS_MAX);
+    return check_small(r, o);
 }
 
 /* A head whose augmentation never happens would learn a constant: surely not what was meant. */
 static int check_augself(const struct recipe *r, const struct origin *o)
 {
+    struct spec spec;
+    recipe_spec(r, &spec);
+    struct view_spec most = {0}; /* the highest probability that any view has */
+    for (uint32_t v = 0; v < spec.n_views; v++) {
+        const struct view_spec *law = &spec.views[v];
+        most.flip = fmax(most.flip, law->flip);
+        most.jitter.p = fmax(most.jitter.p, law->jitter.p);
+        most.blur.p = fmax(most.blur.p, law->blur.p);
+        most.solarize.p = fmax(most.solarize.p, law->solarize.p);
+        most.rotation = fmax(most.rotation, law->rotation);
+    }
     const struct {
         const char *key, *needs;
         double weight, probability;
     } heads[] = {
-        {"augself.color", "views.jitter.p", r->augself.color, r->views.jitter.p},
-        {"augself.flip", "views.flip", r->augself.flip, r->views.flip},
-        {"augself.blur", "views.blur.p", r->augself.blur, r->views.blur.p},
-        {"augself.rotation", "views.rotation", r->augself.rotation, r->views.rotation},
-        {"augself.solarize", "views.solarize.p", r->augself.solarize, r->views.solarize.p},
+        {"augself.color", "views.jitter.p", r->augself.color, most.jitter.p},
+        {"augself.flip", "views.flip", r->augself.flip, most.flip},
+        {"augself.blur", "views.blur.p", r->augself.blur, most.blur.p},
+        {"augself.rotation", "views.rotation", r->augself.rotation, most.rotation},
+        {"augself.solarize", "views.solarize.p", r->augself.solarize, most.solarize.p},
     };
     for (size_t i = 0; i < ARRAY_LEN(heads); i++)
         if (heads[i].weight > 0 && heads[i].probability <= 0)
@@ -246,16 +325,24 @@ static int check_knn(const struct recipe *r, const struct origin *o)
     return 0;
 }
 
+/* The loaders' own checks, so that a recipe they would refuse never gets to them. */
 static int check_spec(const struct recipe *r, const struct origin *o)
 {
     struct spec spec;
     recipe_spec(r, &spec);
-    if (spec_check(&spec) < 0) {
-        char why[ERR_TEXT_MAX / 2];
-        snprintf(why, sizeof why, "%s", err_text());
-        return bad(o, "views", "%s", why);
+    const char *group = "views";
+    int rc = 0;
+    for (uint32_t v = 0; v < spec.n_views && rc == 0; v++) {
+        group = recipe_view_group(r, v);
+        rc = view_spec_check(&spec.views[v]);
     }
-    return 0;
+    if (rc == 0 && (rc = spec_check(&spec)) < 0)
+        group = "views";
+    if (rc == 0)
+        return 0;
+    char why[ERR_TEXT_MAX / 2];
+    snprintf(why, sizeof why, "%s", err_text());
+    return bad(o, group, "%s", why);
 }
 
 int recipe_load(struct recipe *recipe, const char *path, const char *const *sets, size_t n_sets)

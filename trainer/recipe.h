@@ -14,6 +14,27 @@ enum recipe_schedule { SCHEDULE_COSINE, SCHEDULE_CONSTANT };
 enum recipe_schedule_unit { SCHEDULE_EPOCH, SCHEDULE_STEP };
 enum recipe_stem { STEM_IMAGENET, STEM_CIFAR };
 
+/* What is drawn for a view (struct view_spec without its size). */
+struct recipe_law {
+    struct {
+        double scale[2], ratio[2];
+    } crop;
+    double flip;
+    struct {
+        double p, brightness, contrast, saturation, hue;
+        int order; /* 0 image, 1 batch */
+    } jitter;
+    double grayscale;
+    struct {
+        double p, sigma[2];
+        int64_t kernel;
+    } blur;
+    struct {
+        double p, threshold;
+    } solarize;
+    double rotation;
+};
+
 struct recipe {
     struct {
         char name[CONF_STR_MAX];
@@ -32,25 +53,14 @@ struct recipe {
         double retry;               /* s, without any loader until giving up */
     } data;
     struct {
-        int64_t size, count;
+        int64_t size, count; /* of the large views */
         double mean[3], std[3];
+        struct recipe_law law;    /* of every view; where the two below inherit, theirs too */
+        struct recipe_law second; /* of the second view (BYOL's asymmetry) */
         struct {
-            double scale[2], ratio[2];
-        } crop;
-        double flip;
-        struct {
-            double p, brightness, contrast, saturation, hue;
-            int order; /* 0 image, 1 batch */
-        } jitter;
-        double grayscale;
-        struct {
-            double p, sigma[2];
-            int64_t kernel;
-        } blur;
-        struct {
-            double p, threshold;
-        } solarize;
-        double rotation;
+            int64_t count, size;
+            struct recipe_law law;
+        } small; /* crops beside the large views (SwAV's multi-crop) */
     } views;
     struct {
         int backbone;  /* index into resnet_archs: resnet18, ... */
@@ -97,10 +107,14 @@ int recipe_load(struct recipe *recipe, const char *path, const char *const *sets
 
 /* --- recipe_spec.c: what the other rooms read from a recipe --- */
 
-/* The training spec that loaders are asked for; and that of an evaluation pass over a dataset:
- * one view, shorter side resized to size, centre crop, dataset order, last batch partial. */
+/* The training spec that loaders are asked for: views.count large views, then views.small.count
+ * small ones; and that of an evaluation pass over a dataset: one view, shorter side resized to
+ * size, centre crop, dataset order, last batch partial. */
 void recipe_spec(const struct recipe *recipe, struct spec *ret);
 void recipe_eval_spec(const struct recipe *recipe, const char *dataset, struct spec *ret);
+
+/* The group of options that view v's law comes from: "views", "views.second" or "views.small". */
+const char *recipe_view_group(const struct recipe *recipe, uint32_t view);
 
 bool recipe_embedded(const struct recipe *recipe);
 

@@ -8,33 +8,48 @@
 #include <stdio.h>
 #include <string.h>
 
-static void law_of(const struct recipe *recipe, struct view_spec *law)
+static void law_of(const struct recipe_law *from, int64_t size, struct view_spec *law)
 {
     *law = (struct view_spec){
-        .size = (uint32_t)recipe->views.size,
+        .size = (uint32_t)size,
         .crop = CROP_RANDOM,
-        .scale = {recipe->views.crop.scale[0], recipe->views.crop.scale[1]},
-        .ratio = {recipe->views.crop.ratio[0], recipe->views.crop.ratio[1]},
-        .flip = recipe->views.flip,
+        .scale = {from->crop.scale[0], from->crop.scale[1]},
+        .ratio = {from->crop.ratio[0], from->crop.ratio[1]},
+        .flip = from->flip,
         .jitter =
             {
-                .p = recipe->views.jitter.p,
-                .brightness = recipe->views.jitter.brightness,
-                .contrast = recipe->views.jitter.contrast,
-                .saturation = recipe->views.jitter.saturation,
-                .hue = recipe->views.jitter.hue,
-                .order_per_batch = recipe->views.jitter.order == 1,
+                .p = from->jitter.p,
+                .brightness = from->jitter.brightness,
+                .contrast = from->jitter.contrast,
+                .saturation = from->jitter.saturation,
+                .hue = from->jitter.hue,
+                .order_per_batch = from->jitter.order == 1,
             },
-        .grayscale = recipe->views.grayscale,
+        .grayscale = from->grayscale,
         .blur =
             {
-                .p = recipe->views.blur.p,
-                .sigma = {recipe->views.blur.sigma[0], recipe->views.blur.sigma[1]},
-                .kernel = (uint32_t)recipe->views.blur.kernel,
+                .p = from->blur.p,
+                .sigma = {from->blur.sigma[0], from->blur.sigma[1]},
+                .kernel = (uint32_t)from->blur.kernel,
             },
-        .solarize = {recipe->views.solarize.p, recipe->views.solarize.threshold},
-        .rotation = recipe->views.rotation,
+        .solarize = {from->solarize.p, from->solarize.threshold},
+        .rotation = from->rotation,
     };
+}
+
+enum group { GROUP_VIEWS, GROUP_SECOND, GROUP_SMALL };
+
+static enum group group_of(const struct recipe *recipe, uint32_t view)
+{
+    if (view >= recipe->views.count)
+        return GROUP_SMALL;
+    return view == 1 ? GROUP_SECOND : GROUP_VIEWS;
+}
+
+const char *recipe_view_group(const struct recipe *recipe, uint32_t view)
+{
+    static const char *const names[] = {"views", "views.second", "views.small"};
+    return names[group_of(recipe, view)];
 }
 
 /* recipe_load has refused names that would be cut here. */
@@ -49,11 +64,23 @@ void recipe_spec(const struct recipe *recipe, struct spec *ret)
         .seed = (uint64_t)recipe->run.seed,
         .batch = (uint32_t)recipe->data.batch,
         .shuffle = true,
-        .n_views = (uint32_t)recipe->views.count,
+        .n_views = (uint32_t)(recipe->views.count + recipe->views.small.count),
     };
     name_copy(recipe->data.dataset, ret->dataset);
-    for (uint32_t v = 0; v < ret->n_views && v < OMEGA_VIEWS_MAX; v++)
-        law_of(recipe, &ret->views[v]);
+    struct recipe resolved = *recipe;
+    conf_resolve(&recipe_table, &resolved);
+    const struct {
+        int64_t size;
+        const struct recipe_law *law;
+    } groups[] = {
+        [GROUP_VIEWS] = {resolved.views.size, &resolved.views.law},
+        [GROUP_SECOND] = {resolved.views.size, &resolved.views.second},
+        [GROUP_SMALL] = {resolved.views.small.size, &resolved.views.small.law},
+    };
+    for (uint32_t v = 0; v < ret->n_views && v < OMEGA_VIEWS_MAX; v++) {
+        enum group g = group_of(recipe, v);
+        law_of(groups[g].law, groups[g].size, &ret->views[v]);
+    }
 }
 
 /* As many images a batch as the model takes rows. */

@@ -44,11 +44,12 @@ static void recipe_fill(struct recipe *r)
     static const double mean[3] = {0.43, 0.42, 0.39}, std[3] = {0.27, 0.26, 0.27};
     memcpy(r->views.mean, mean, sizeof(mean));
     memcpy(r->views.std, std, sizeof(std));
-    r->views.jitter.p = 0.8;
-    r->views.jitter.brightness = 0.4;
-    r->views.jitter.contrast = 0.4;
-    r->views.jitter.saturation = 0.4;
-    r->views.jitter.hue = 0.1;
+    r->views.law.jitter.p = 0.8;
+    r->views.law.jitter.brightness = 0.4;
+    r->views.law.jitter.contrast = 0.4;
+    r->views.law.jitter.saturation = 0.4;
+    r->views.law.jitter.hue = 0.1;
+    r->views.second = r->views.law;
     r->model.width = 8;
     r->method.projector.layers = 2;
     r->method.projector.dim = 32;

@@ -54,9 +54,9 @@ static void test_defaults(void **state)
     assert_int_equal(r.data.batch, 256);
     assert_int_equal(r.views.size, 96);
     assert_true(r.views.mean[2] == .39 && r.views.std[1] == .26);
-    assert_true(r.views.crop.scale[0] == .2 && r.views.crop.scale[1] == 1);
-    assert_true(fabs(r.views.crop.ratio[1] - 4.0 / 3) < 1e-15);
-    assert_int_equal(r.views.blur.kernel, 9);
+    assert_true(r.views.law.crop.scale[0] == .2 && r.views.law.crop.scale[1] == 1);
+    assert_true(fabs(r.views.law.crop.ratio[1] - 4.0 / 3) < 1e-15);
+    assert_int_equal(r.views.law.blur.kernel, 9);
     assert_true(r.optim.base_lr == .03 && r.optim.weight_decay == 5e-4 && r.optim.momentum == .9);
     assert_int_equal(r.optim.epochs, 200);
     assert_int_equal(r.optim.schedule, SCHEDULE_COSINE);
@@ -88,7 +88,22 @@ static const struct {
     {"data.loaders=[\"tcp://a:1\", \"tcp://a:1\"]", "--set data.loaders: tcp://a:1 is there twice"},
     {"data.window=0", "data.window"},
     {"data.deadline=0", "data.deadline"},
-    {"views.count=3", "--set views.count: simsiam compares 2 views of an image, not 3"},
+    {"views.count=0", "views.count"},
+    {"views.count=17", "views.count"},
+    {"views.small.count=15", "--set views.small.count: 17 views in all; at most 16"},
+    {"views.small.size=48", "--set views.small.size: there are no small views"},
+    {"views.small.crop.scale=[.05, .14]", "--set views.small.crop.scale: there are no small"},
+    {"views.small={size: 48}", "views.small.size: there are no small views"},
+    {"views.small={count: 2, size: 8, blur: {kernel: 17}}",
+     "views.small: view: blur kernel 17 is too wide"},
+    {"views.small={count: 1, blur: {kernel: 4}}", "views.small.blur.kernel: 4 is not odd"},
+    {"views.second.blur.kernel=10", "--set views.second.blur.kernel: 10 is not odd"},
+    {"views.second.blur.sigma=[2, 1]", "--set views.second.blur.sigma: [2, 1] is not in order"},
+    {"views.second.crop.scale=[.9, .2]", "--set views.second.crop.scale"},
+    {"views.second.flip=2", "--set views.second.flip: '2' is not a number in 0..1 or inherit"},
+    {"views.second.mean=[0, 0, 0]", "views.second.mean: unknown key"},
+    {"views.second.size=32", "views.second.size: unknown key"},
+    {"views.flip=inherit", "--set views.flip: 'inherit' is not a number in 0..1"},
     {"views.blur.kernel=8", "--set views.blur.kernel: 8 is not odd"},
     {"views.crop.scale=[.9, .2]", "--set views.crop.scale: [0.9, 0.2] is not in order"},
     {"views.crop.ratio=[2, 1]", "--set views.crop.ratio"},
@@ -133,13 +148,41 @@ static void test_line_numbers(void **state)
     snprintf(says, sizeof says, "%s:6: augself.color: has nothing to predict: views.jitter.p is 0",
              path);
     assert_string_equal(err_text(), says);
-    put_file("run: {name: r}\ndata: {dataset: d, path: p}\nviews: {count: 1}\n");
+    put_file("run: {name: r}\ndata: {dataset: d, path: p}\nviews:\n  small: {count: 2,\n"
+             "          size: 8, blur: {kernel: 17}}\n");
     assert_int_equal(recipe_load(&r, path, NULL, 0), -EINVAL);
-    snprintf(says, sizeof says, "%s:3: views.count: ", path);
+    snprintf(says, sizeof says, "%s:4: views.small: view: blur kernel 17 is too wide", path);
     assert_non_null(strstr(err_text(), says));
     put_file("run: {name: r}\n");
     assert_int_equal(recipe_load(&r, path, NULL, 0), -EINVAL);
     assert_non_null(strstr(err_text(), "data.dataset"));
+}
+
+/* Views of every count and kind load: what a method can use of them is the model's to say. */
+static void test_views(void **state)
+{
+    (void)state;
+    static const char *const sets[] = {
+        "views.count=1",
+        "views.count=16",
+        "views.small={count: 6, size: 48, crop: {scale: [.05, .14]}}",
+        "views.small={count: 14}",
+        "views.small.count=0", /* switched off, whatever else is said of them */
+        "views.second={blur: {p: .1}, solarize: {p: .2}}",
+        "views.second={jitter: {p: 0}}", /* the first view's still differs */
+        "views.second.flip=inherit",
+    };
+    put_file(least);
+    for (size_t i = 0; i < ARRAY_LEN(sets); i++) {
+        struct recipe r;
+        if (recipe_load(&r, path, &sets[i], 1) < 0)
+            fail_msg("%s: %s", sets[i], err_text());
+    }
+    struct recipe r;
+    const char *const off[] = {"views.small={count: 2, size: 48}", "views.small.count=0"};
+    assert_int_equal(recipe_load(&r, path, off, 2), 0);
+    const char *const heads[] = {"augself.solarize=1", "views.second.solarize.p=.2"};
+    assert_int_equal(recipe_load(&r, path, heads, 2), 0);
 }
 
 static void test_dump_reads_back(void **state)
@@ -150,6 +193,8 @@ static void test_dump_reads_back(void **state)
                                 "views.crop.scale=[.123456789012345, .9]",
                                 "run.name=\"a: b # c\"",
                                 "views.jitter.order=batch",
+                                "views.second={blur: {p: .1}, jitter: {order: image}}",
+                                "views.small={count: 6, size: 48, crop: {scale: [.05, .14]}}",
                                 "model.stem=cifar",
                                 "optim.schedule_unit=step",
                                 "run.seed=900000000000000"};
@@ -167,9 +212,11 @@ static void test_dump_reads_back(void **state)
     assert_int_equal(b.run.seed, 900000000000000);
     assert_int_equal(b.data.loaders.n, 2);
     assert_string_equal(b.data.loaders.v[1], "tcp://n2:2");
-    assert_true(b.views.crop.scale[0] == a.views.crop.scale[0]);
-    assert_true(b.views.crop.ratio[1] == a.views.crop.ratio[1]);
-    assert_int_equal(b.views.jitter.order, 1);
+    assert_true(b.views.law.crop.scale[0] == a.views.law.crop.scale[0]);
+    assert_true(b.views.law.crop.ratio[1] == a.views.law.crop.ratio[1]);
+    assert_int_equal(b.views.law.jitter.order, 1);
+    assert_int_equal(b.views.second.jitter.order, 0);
+    assert_true(b.views.second.blur.p == .1);
     assert_int_equal(b.model.stem, STEM_CIFAR);
     assert_int_equal(b.optim.schedule_unit, SCHEDULE_STEP);
     struct spec sa, sb;
@@ -221,9 +268,9 @@ static void test_shipped(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),     cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_line_numbers), cmocka_unit_test(test_dump_reads_back),
-        cmocka_unit_test(test_shipped),
+        cmocka_unit_test(test_defaults),        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_line_numbers),    cmocka_unit_test(test_views),
+        cmocka_unit_test(test_dump_reads_back), cmocka_unit_test(test_shipped),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
