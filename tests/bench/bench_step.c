@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bench_step: the time of a whole training step (normalise, forward, losses, backward, optimiser) on
- * pixels in memory: no loader, no socket.
- *     bench_step [--set KEY=VALUE ...] [--warm N] [--steps N]
- * KEY is any key of a recipe. Prints step_ms (median), step_best_ms, images_per_s (of the median) and
- * memory_mib (the process's peak). */
+/* bench_step: the time of a whole training step (normalise, forward, losses, backward, optimiser)
+ * on pixels in memory: no loader, no socket. bench_step [--set KEY=VALUE ...] [--warm N] [--steps
+ * N] KEY is any key of a recipe. Prints step_ms (median), step_best_ms, images_per_s (of the
+ * median) and memory_mib (the process's peak). */
 #include "common/auto.h"
 #include "common/err.h"
 #include "common/rng.h"
@@ -66,9 +65,8 @@ static int make_batch(struct bench *b)
         b->pixels[i] = (uint8_t)rng_u32(&rng);
     for (size_t i = 0; i < rows; i++) {
         uint32_t view = (uint32_t)(i / spec->batch);
-        const struct omega_key key = {.seed = spec->seed,
-                                      .sample = (uint32_t)(i % spec->batch),
-                                      .view = view};
+        const struct omega_key key = {
+            .seed = spec->seed, .sample = (uint32_t)(i % spec->batch), .view = view};
         omega_draw(&spec->views[view], &key, SOURCE_SIDE, SOURCE_SIDE, &b->omega[i]);
     }
     b->batch.omega = b->omega;
@@ -124,8 +122,9 @@ static int run(struct bench *b, const struct arguments *a)
     double median = ms[a->steps / 2];
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
-    printf("step_ms %.3f ms\nstep_best_ms %.3f ms\nimages_per_s %.1f images/s\nmemory_mib %.1f MiB\n",
-           median, ms[0], 1e3 * (double)b->spec.batch / median, (double)usage.ru_maxrss / 1024);
+    printf(
+        "step_ms %.3f ms\nstep_best_ms %.3f ms\nimages_per_s %.1f images/s\nmemory_mib %.1f MiB\n",
+        median, ms[0], 1e3 * (double)b->spec.batch / median, (double)usage.ru_maxrss / 1024);
     return 0;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* real_data: the folder of real images: AUGSTREAM_DATA, or shared/data beside the project. A test that
- * wants them and finds none says why and exits with REAL_DATA_SKIP. Needs TESTS_DIR. */
+/* real_data: the folder of real images: AUGSTREAM_DATA, or shared/data beside the project. A test
+ * that wants them and finds none says why and exits with REAL_DATA_SKIP. Needs TESTS_DIR. */
 #ifndef AUGSTREAM_TESTS_REAL_DATA_H
 #define AUGSTREAM_TESTS_REAL_DATA_H
 
