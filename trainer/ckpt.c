@@ -52,12 +52,12 @@ static int save_param(struct saving *s, const struct param *p, const float *what
 
 static int save_buffer(struct saving *s, const struct buffer *b, const char *name)
 {
-    if (b->count == 0)
+    if (b->ndim == 0)
         return safetensors_add(s->out, name, ST_I64, 0, NULL, &b->counter);
     const struct ops *ops = s->net->ops;
     int rc = ops->download(ops, s->host, b->data, (size_t)b->count * sizeof(float));
     if (rc == 0)
-        rc = safetensors_add(s->out, name, ST_F32, 1, &b->count, s->host);
+        rc = safetensors_add(s->out, name, ST_F32, b->ndim, b->shape, s->host);
     s->host += b->count;
     return rc;
 }
@@ -78,6 +78,8 @@ static int save_momenta(struct saving *s)
     char name[SAFETENSORS_NAME_MAX];
     for (size_t i = 0; i < s->net->n_params; i++) {
         const struct param *p = &s->net->param[i];
+        if (!p->m)
+            continue;
         snprintf(name, sizeof name, "%s%s", momentum_prefix, p->name);
         int rc = save_param(s, p, p->m, name);
         if (rc < 0)
@@ -212,7 +214,8 @@ static int load_meta(const struct safetensors *st, const char *path, struct ckpt
     return rc < 0 ? rc : meta_session(st, path, place->session);
 }
 
-/* What one tensor of the file fills. Exactly one of param and buffer. */
+/* What one tensor of the file fills: what of param, or buffer, or nothing (a target has no
+ * momentum). */
 struct filling {
     char name[SAFETENSORS_NAME_MAX];
     const struct param *param;
@@ -220,7 +223,12 @@ struct filling {
     struct buffer *buffer;
 };
 
-/* The i-th tensor that a net's checkpoint has; false after the last. */
+static bool filling_is(const struct filling *f)
+{
+    return f->what || f->buffer;
+}
+
+/* The i-th tensor that a net's checkpoint may have; false after the last. */
 static bool filling_at(struct net *net, size_t i, struct filling *ret)
 {
     bool momentum = i >= net->n_params && i < 2 * net->n_params;
@@ -248,13 +256,13 @@ static int load_tensor(struct net *net, const struct safetensors *st, const stru
     const struct buffer *b = f->buffer;
     int rc = f->param
                  ? safetensors_expect(st, f->name, ST_F32, f->param->ndim, f->param->shape, &data)
-             : b->count == 0 ? safetensors_expect(st, f->name, ST_I64, 0, NULL, &data)
-                             : safetensors_expect(st, f->name, ST_F32, 1, &b->count, &data);
+             : b->ndim == 0 ? safetensors_expect(st, f->name, ST_I64, 0, NULL, &data)
+                            : safetensors_expect(st, f->name, ST_F32, b->ndim, b->shape, &data);
     if (rc < 0 || !fill)
         return rc;
     if (f->param)
         return net_load(net, f->param, f->what, data);
-    if (b->count > 0)
+    if (b->ndim > 0)
         return net->ops->upload(net->ops, b->data, data, (size_t)b->count * sizeof(float));
     memcpy(&f->buffer->counter, data, sizeof f->buffer->counter);
     return 0;
@@ -272,8 +280,9 @@ int ckpt_load(struct net *net, const char *path, struct ckpt_place *ret)
         return rc;
     struct filling f;
     size_t n = 0;
-    for (; filling_at(net, n, &f); n++) { /* check all before touching the net */
-        rc = load_tensor(net, st, &f, false);
+    for (size_t i = 0; filling_at(net, i, &f); i++) { /* check all before touching the net */
+        rc = filling_is(&f) ? load_tensor(net, st, &f, false) : 0;
+        n += filling_is(&f);
         if (rc < 0)
             return rc;
     }
@@ -281,7 +290,7 @@ int ckpt_load(struct net *net, const char *path, struct ckpt_place *ret)
         return err_set(-EBADMSG, "%s: has %zu tensors, this recipe's model has %zu", path,
                        safetensors_n(st), n);
     for (size_t i = 0; filling_at(net, i, &f); i++) {
-        rc = load_tensor(net, st, &f, true);
+        rc = filling_is(&f) ? load_tensor(net, st, &f, true) : 0;
         if (rc < 0)
             return rc;
     }
@@ -297,7 +306,7 @@ int ckpt_load_backbone(struct net *net, const char *path)
     for (int fill = 0; rc == 0 && fill < 2; fill++) { /* check all before touching the net */
         struct filling f;
         for (size_t i = 0; rc == 0 && filling_at(net, i, &f); i++) {
-            if (strncmp(f.name, backbone_prefix, prefix) != 0)
+            if (!filling_is(&f) || strncmp(f.name, backbone_prefix, prefix) != 0)
                 continue;
             memmove(f.name, f.name + prefix, strlen(f.name + prefix) + 1);
             rc = load_tensor(net, st, &f, fill);

@@ -22,7 +22,16 @@ int loss_add(struct loss *loss, const char *name, float weight)
     int index = (int)loss->n++;
     snprintf(loss->item[index].name, LOSS_NAME_MAX, "%s", name);
     loss->item[index].weight = weight;
+    loss->item[index].scale = 1;
+    loss->item[index].offset = 0;
     return index;
+}
+
+int loss_map(struct loss *loss, int index, float scale, float offset)
+{
+    loss->item[index].scale = scale;
+    loss->item[index].offset = offset;
+    return 0;
 }
 
 int loss_fetch(struct loss *loss, float *ret_total)
@@ -34,9 +43,11 @@ int loss_fetch(struct loss *loss, float *ret_total)
         return r;
     double total = 0;
     for (uint32_t i = 0; i < loss->n; i++) {
-        loss->item[i].value = host[i];
+        double scale = (double)loss->item[i].scale, offset = (double)loss->item[i].offset;
+        double value = scale * (double)host[i] + offset;
+        loss->item[i].value = (float)value;
         if (loss->item[i].weight != 0)
-            total += (double)loss->item[i].weight * (double)host[i];
+            total += (double)loss->item[i].weight * value;
     }
     *ret_total = (float)total;
     return 0;

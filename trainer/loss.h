@@ -16,8 +16,9 @@ struct loss {
     uint32_t n;
     struct {
         char name[LOSS_NAME_MAX];
-        float weight; /* in the total; 0: only watched */
-        float value;  /* as last fetched */
+        float weight;        /* in the total; 0: only watched */
+        float scale, offset; /* the value is scale * what the slot wrote + offset */
+        float value;         /* as last fetched */
     } item[LOSS_MAX];
     float *device; /* [LOSS_MAX], in the order of item */
 };
@@ -25,6 +26,8 @@ struct loss {
 int loss_init(struct loss *loss, struct net *net);
 /* Returns the item's index, or -ENOSPC. */
 int loss_add(struct loss *loss, const char *name, float weight);
+/* The value is scale * what the slot writes + offset from now on. Returns 0. */
+int loss_map(struct loss *loss, int index, float scale, float offset);
 /* Fetches every value; the total is the sum of weight * value. */
 int loss_fetch(struct loss *loss, float *ret_total);
 

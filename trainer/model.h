@@ -1,25 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* model: backbone + method + AugSelf heads + optimiser, as one thing that can take a step. Knows
  * nothing of sockets, files or clocks: a test can run it from memory.
- *   views -> x [2N,S,S,3] -> backbone -> y [2N,D] -> method loss + sum of lambda_a * AugSelf loss_a
- *   -> backward -> SGD */
+ *   views -> encoder -> features of each view -> method loss + sum of lambda_a * AugSelf loss_a
+ *   -> backward -> SGD -> the momentum encoder follows */
 #ifndef AUGSTREAM_TRAINER_MODEL_H
 #define AUGSTREAM_TRAINER_MODEL_H
 
-#include "trainer/net.h"
+#include "trainer/encoder.h"
 #include "trainer/recipe.h"
+#include "trainer/schedule.h"
 
 enum { MODEL_LOSSES_MAX = 16 };
 
 /* One training batch as the model reads it: runs of images in row order (view 1's rows first), as
  * they came in frames, and omega. All loans. */
-struct model_run {
-    const uint8_t *pixels; /* [rows][size][size][3] */
-    int32_t rows;
-};
 struct model_batch {
     uint32_t n_runs;
-    struct model_run run[WIRE_FRAMES_MAX];
+    struct encoder_run run[WIRE_FRAMES_MAX];
     const struct omega *omega; /* [V][N] */
     const int64_t *labels;     /* [N] */
 };
@@ -34,22 +31,23 @@ struct model_losses {
 
 struct model;
 
-/* recipe is copied where needed. rows: 2 * batch. */
+/* recipe is copied where needed. -EINVAL for views that the method cannot use. */
 int model_new(const struct recipe *recipe, struct ops *ops, struct model **ret);
 void model_free(struct model *model);
-struct net *model_net(struct model *model); /* a loan, for ckpt */
-int32_t model_rows(const struct model *model);     /* rows of a forward pass: V * batch */
+struct net *model_net(struct model *model);        /* a loan, for ckpt */
+int32_t model_rows(const struct model *model);     /* images that model_infer takes at once */
 int32_t model_features(const struct model *model); /* D */
 
 /* Forward and backward; gradients are left in the net. No optimiser. */
 int model_gradients(struct model *model, const struct model_batch *batch);
-/* SGD on every parameter. lr: the scheduled learning rate; lr_constant: that of PARAM_CONSTANT. */
-int model_update(struct model *model, float lr, float lr_constant);
+/* SGD on every parameter; then a momentum encoder follows, and the method does what it does last.
+ */
+int model_update(struct model *model, const struct rates *rates);
 /* The last step's losses, fetched from the device. */
 int model_losses(struct model *model, struct model_losses *ret);
 
 /* Evaluation: features of n <= model_rows images with running averages; host [n][D]. */
-int model_infer(struct model *model, const struct model_run *runs, uint32_t n_runs,
+int model_infer(struct model *model, const struct encoder_run *runs, uint32_t n_runs,
                 float *ret_features);
 
 #endif

@@ -10,6 +10,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,12 +69,16 @@ struct param *net_param(struct net *net, const char *prefix, const char *name, i
         p->count *= (size_t)shape[i];
     }
     p->group = group;
+    if (group == PARAM_TARGET) {
+        assert(strncmp(p->name, NET_MOMENTUM ".", sizeof(NET_MOMENTUM)) == 0);
+        p->online = net_find_param(net, p->name + sizeof(NET_MOMENTUM));
+        assert(p->online && p->online->count == p->count);
+    }
     net->n_params++;
     return p;
 }
 
-struct buffer *net_buffer(struct net *net, const char *prefix, const char *name, int64_t count,
-                          float init_value)
+static struct buffer *buffer_add(struct net *net, const char *prefix, const char *name)
 {
     if (net->n_buffers == NET_BUFFERS_MAX) {
         err_set(-ENOSPC, "net: more than %d buffers", NET_BUFFERS_MAX);
@@ -83,9 +88,33 @@ struct buffer *net_buffer(struct net *net, const char *prefix, const char *name,
     if (name_join(b->name, prefix, name) < 0)
         return NULL;
     assert(!net_find_buffer(net, b->name));
-    b->count = count;
-    b->init_value = init_value;
     net->n_buffers++;
+    return b;
+}
+
+struct buffer *net_buffer(struct net *net, const char *prefix, const char *name, int64_t count,
+                          float init_value)
+{
+    struct buffer *b = buffer_add(net, prefix, name);
+    if (!b)
+        return NULL;
+    b->ndim = count > 0;
+    b->shape[0] = b->count = count;
+    b->init_value = init_value;
+    return b;
+}
+
+struct buffer *net_buffer_units(struct net *net, const char *prefix, const char *name, int64_t rows,
+                                int64_t dim)
+{
+    struct buffer *b = buffer_add(net, prefix, name);
+    if (!b)
+        return NULL;
+    b->ndim = 2;
+    b->shape[0] = rows;
+    b->shape[1] = dim;
+    b->count = rows * dim;
+    b->init_units = true;
     return b;
 }
 
@@ -93,7 +122,7 @@ static int param_place(struct net *net, struct param *p)
 {
     size_t bytes = p->count * sizeof(float);
     int r = arena_add(&net->params, bytes, &p->w);
-    if (r < 0)
+    if (r < 0 || p->group == PARAM_TARGET)
         return r;
     r = arena_add(&net->grads, bytes, &p->d);
     if (r < 0)
@@ -101,7 +130,8 @@ static int param_place(struct net *net, struct param *p)
     return arena_add(&net->momenta, bytes, &p->m);
 }
 
-/* The three arenas got the same pieces in the same order, so a group is one range in each. */
+/* The three arenas got the same pieces in the same order (the targets come last and are in one
+ * only), so a group is one range in each. */
 static void ranges_find(struct net *net)
 {
     for (size_t i = 0; i < net->n_params; i++) {
@@ -126,7 +156,7 @@ int net_commit(struct net *net)
     }
     for (size_t i = 0; i < net->n_buffers; i++) {
         struct buffer *b = &net->buffer[i];
-        if (b->count == 0)
+        if (b->ndim == 0)
             continue;
         int r = arena_add(&net->state, (size_t)b->count * sizeof(float), &b->data);
         if (r < 0)
@@ -142,13 +172,48 @@ int net_commit(struct net *net)
     return 0;
 }
 
-static void param_draw(const struct param *p, uint64_t seed, size_t index, float *host)
+static void param_draw(const struct net *net, const struct param *p, uint64_t seed, float *host)
+{
+    const struct param *drawn = p->online ? p->online : p;
+    struct rng rng;
+    rng_init(&rng, &(struct rng_key){.seed = seed,
+                                     .sample = (uint32_t)(drawn - net->param),
+                                     .purpose = RNG_INIT});
+    double bound = (double)drawn->init_bound;
+    for (size_t i = 0; i < p->count; i++)
+        host[i] = bound > 0 ? (float)rng_range(&rng, -bound, bound) : drawn->init_value;
+}
+
+/* Box-Muller. Streams of buffers follow those of the most parameters there may be. */
+static void units_draw(const struct net *net, const struct buffer *b, uint64_t seed, float *host)
 {
     struct rng rng;
-    rng_init(&rng, &(struct rng_key){.seed = seed, .sample = (uint32_t)index, .purpose = RNG_INIT});
-    double bound = (double)p->init_bound;
-    for (size_t i = 0; i < p->count; i++)
-        host[i] = bound > 0 ? (float)rng_range(&rng, -bound, bound) : p->init_value;
+    rng_init(&rng, &(struct rng_key){.seed = seed,
+                                     .sample = NET_PARAMS_MAX + (uint32_t)(b - net->buffer),
+                                     .purpose = RNG_INIT});
+    size_t dim = (size_t)b->shape[1];
+    for (size_t row = 0; row < (size_t)b->shape[0]; row++) {
+        float *at = host + row * dim;
+        double square = 0;
+        for (size_t i = 0; i < dim; i++) {
+            double radius = sqrt(-2 * log(1 - rng_unit(&rng)));
+            at[i] = (float)(radius * cos(2 * M_PI * rng_unit(&rng)));
+            square += (double)at[i] * (double)at[i];
+        }
+        for (size_t i = 0; i < dim; i++)
+            at[i] = (float)(at[i] / sqrt(square));
+    }
+}
+
+static int buffer_init(struct net *net, struct buffer *b, uint64_t seed, float *host)
+{
+    b->counter = 0;
+    if (b->ndim == 0)
+        return 0;
+    if (!b->init_units)
+        return net->ops->fill(net->ops, b->data, (size_t)b->count, b->init_value);
+    units_draw(net, b, seed, host);
+    return net->ops->upload(net->ops, b->data, host, (size_t)b->count * sizeof(float));
 }
 
 int net_init(struct net *net, uint64_t seed)
@@ -156,25 +221,30 @@ int net_init(struct net *net, uint64_t seed)
     size_t most = 1;
     for (size_t i = 0; i < net->n_params; i++)
         most = net->param[i].count > most ? net->param[i].count : most;
+    for (size_t i = 0; i < net->n_buffers; i++)
+        most = (size_t)net->buffer[i].count > most ? (size_t)net->buffer[i].count : most;
     auto_free float *host = malloc(most * sizeof(float));
     if (!host)
         return err_set(-ENOMEM, "net: out of memory");
-    for (size_t i = 0; i < net->n_params; i++) {
-        param_draw(&net->param[i], seed, i, host);
-        int r = net_load(net, &net->param[i], net->param[i].w, host);
-        if (r < 0)
-            return r;
+    int r = 0;
+    for (size_t i = 0; r >= 0 && i < net->n_params; i++) {
+        param_draw(net, &net->param[i], seed, host);
+        r = net_load(net, &net->param[i], net->param[i].w, host);
     }
-    for (size_t i = 0; i < net->n_buffers; i++) {
-        struct buffer *b = &net->buffer[i];
-        b->counter = 0;
-        if (b->count == 0)
-            continue;
-        int r = net->ops->fill(net->ops, b->data, (size_t)b->count, b->init_value);
-        if (r < 0)
-            return r;
+    for (size_t i = 0; r >= 0 && i < net->n_buffers; i++)
+        r = buffer_init(net, &net->buffer[i], seed, host);
+    return r;
+}
+
+int net_follow(struct net *net, float momentum)
+{
+    int r = 0;
+    for (size_t i = 0; r >= 0 && i < net->n_params; i++) {
+        const struct param *p = &net->param[i];
+        if (p->online)
+            r = net->ops->ema_step(net->ops, momentum, p->online->w, p->w, p->count);
     }
-    return 0;
+    return r;
 }
 
 int net_load(struct net *net, const struct param *p, float *what, const float *host)

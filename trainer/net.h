@@ -17,16 +17,23 @@ enum {
 enum param_group {
     PARAM_SCHEDULED, /* the scheduled learning rate */
     PARAM_CONSTANT,  /* the initial learning rate always (SimSiam's predictor) */
+    PARAM_LATE,      /* as scheduled, but held still in the first steps (SwAV's prototypes) */
+    PARAM_TARGET, /* a momentum encoder's: no gradient; follows the parameter it is named after */
     PARAM_GROUPS,
 };
+
+/* A momentum encoder's parameter "momentum.X" follows the parameter "X", which must be there first.
+ */
+#define NET_MOMENTUM "momentum"
 
 struct param {
     char name[NET_NAME_MAX]; /* "backbone.layer1.0.conv1.weight" */
     int ndim;
     int64_t shape[4]; /* PyTorch's: conv OIHW, linear [out,in], vector [C] */
     size_t count;
-    float *w, *d, *m;  /* value, gradient, momentum: same place in three arenas */
-    struct conv *conv; /* whose own order w, d and m are in, or NULL for plain (a loan) */
+    float *w, *d, *m; /* value, gradient, momentum: same place in three arenas; a target has w */
+    const struct param *online; /* PARAM_TARGET: the parameter that it follows */
+    struct conv *conv;          /* whose own order w, d and m are in, or NULL for plain (a loan) */
     enum param_group group;
     float init_bound; /* PyTorch's uniform(-b, b), b = 1/sqrt(fan_in); 0: constant init_value */
     float init_value;
@@ -35,10 +42,13 @@ struct param {
 /* State that is not learned: batch norm's running averages and counter. */
 struct buffer {
     char name[NET_NAME_MAX]; /* "backbone.bn1.running_mean" */
-    int64_t count;           /* floats; 0 = the counter below, I64 of shape [] */
+    int ndim;                /* 0 = the counter below, I64 of shape [] */
+    int64_t shape[2];        /* [C], or rows as [K,D] */
+    int64_t count;           /* floats */
     float *data;
     int64_t counter; /* num_batches_tracked */
     float init_value;
+    bool init_units; /* rows of random direction and length 1 instead */
 };
 
 /* One group's parameters, end to end in the three arenas (with the arena's padding, which is and
@@ -66,14 +76,22 @@ void net_free(struct net *net);
 /* The returned pointers stay put for the life of the net. NULL + err when the registry is full. */
 struct param *net_param(struct net *net, const char *prefix, const char *name, int ndim,
                         const int64_t *shape, enum param_group group);
+/* count 0: a counter. */
 struct buffer *net_buffer(struct net *net, const char *prefix, const char *name, int64_t count,
                           float init_value);
+/* [rows,dim], to begin with as rows of length 1 and random direction. */
+struct buffer *net_buffer_units(struct net *net, const char *prefix, const char *name, int64_t rows,
+                                int64_t dim);
 
 int net_commit(struct net *net); /* after all modules are built: makes the arenas */
 
 /* Every parameter by its init rule from RNG_INIT streams (seed, sample = index of the parameter);
- * conv weights are drawn in OIHW order, so every back end starts the same. Buffers too. */
+ * conv weights are drawn in OIHW order, so every back end starts the same. A target begins as a
+ * copy of what it follows. Buffers too. */
 int net_init(struct net *net, uint64_t seed);
+
+/* Every target = momentum * target + (1 - momentum) * what it follows. */
+int net_follow(struct net *net, float momentum);
 
 /* Host copies in PyTorch's layout; what: the w, d or m of the parameter. */
 int net_load(struct net *net, const struct param *p, float *what, const float *host);

@@ -13,6 +13,10 @@ static struct param *affine_add(struct net *net, const struct norm_config *c, co
                                 float value)
 {
     char name[NET_NAME_MAX];
+    if (c->shared) {
+        snprintf(name, sizeof(name), "%s.%s.%s", c->prefix, c->name, field);
+        return net_find_param(net, name);
+    }
     snprintf(name, sizeof(name), "%s.%s", c->name, field);
     struct param *p = net_param(net, c->prefix, name, 1, &(int64_t){c->shape.c}, c->group);
     if (p)
@@ -24,6 +28,10 @@ static struct buffer *state_add(struct net *net, const struct norm_config *c, co
                                 int64_t count, float value)
 {
     char name[NET_NAME_MAX];
+    if (c->shared) {
+        snprintf(name, sizeof(name), "%s.%s.%s", c->prefix, c->name, field);
+        return net_find_buffer(net, name);
+    }
     snprintf(name, sizeof(name), "%s.%s", c->name, field);
     return net_buffer(net, c->prefix, name, count, value);
 }

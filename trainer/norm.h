@@ -24,6 +24,7 @@ struct norm_config {
     struct bn_shape shape;
     enum param_group group;
     float gamma;
+    bool shared; /* parameters and running averages are there already, another norm's too */
 };
 int norm_init(struct norm *norm, struct net *net, const struct norm_config *config);
 void norm_done(struct norm *norm);

@@ -11,11 +11,13 @@ int optim_init(struct optim *optim, struct net *net, float momentum, float weigh
     return arena_add(&net->acts, PARAM_GROUPS * sizeof(float), &optim->lr);
 }
 
-int optim_step(struct optim *optim, const float lr[PARAM_GROUPS])
+int optim_step(struct optim *optim, const float lr[PARAM_GROUPS], bool hold_late)
 {
     const struct ops *ops = optim->net->ops;
     int r = ops->upload(ops, optim->lr, lr, PARAM_GROUPS * sizeof(float));
     for (int group = 0; r >= 0 && group < PARAM_GROUPS; group++) {
+        if (group == PARAM_TARGET || (group == PARAM_LATE && hold_late))
+            continue;
         const struct net_range *range = &optim->net->range[group];
         struct sgd sgd = {optim->lr + group, 1, optim->momentum, optim->weight_decay};
         if (range->count > 0)

@@ -14,6 +14,7 @@ struct optim {
 
 /* Before net_commit; the struct must not move. */
 int optim_init(struct optim *optim, struct net *net, float momentum, float weight_decay);
-int optim_step(struct optim *optim, const float lr[PARAM_GROUPS]);
+/* hold_late: parameters of PARAM_LATE, and their momenta, stay as they are. */
+int optim_step(struct optim *optim, const float lr[PARAM_GROUPS], bool hold_late);
 
 #endif

@@ -20,6 +20,8 @@
 static const char *const stems[] = {"imagenet", "cifar", NULL};
 static const char *const jitter_orders[] = {"image", "batch", NULL};
 static const char *const schedules[] = {"cosine", "constant", NULL};
+static const char *const momentum_schedules[] = {"auto", "constant", "cosine", NULL};
+static const char *const queue_sources[] = {"key", "query", NULL};
 static const char *const schedule_units[] = {"epoch", "step", NULL};
 
 #define AT(field) offsetof(struct recipe, field)
@@ -114,12 +116,34 @@ static const struct conf_option options[] = {
 
     {"method.name", CONF_ENUM, AT(method.name), "simsiam", 0, 0, NULL, "the objective",
      method_names},
-    {"method.projector.layers", CONF_INT, AT(method.projector.layers), "2", 1, 4, NULL,
-     "2 on STL10, 3 on ImageNet"},
-    {"method.projector.dim", CONF_INT, AT(method.projector.dim), "2048", 8, 16384, "features",
-     "its hidden and output width"},
-    {"method.predictor.dim", CONF_INT, AT(method.predictor.dim), "512", 8, 16384, "features",
-     "its hidden width"},
+    {"method.projector.layers", CONF_INT, AT(method.projector.layers), "0", 0, 4, NULL,
+     "0 = the method's own, here and below (2; SimSiam on ImageNet: 3)"},
+    {"method.projector.hidden", CONF_INT, AT(method.projector.hidden), "0", 0, 16384, "features",
+     "width of its hidden layers"},
+    {"method.projector.dim", CONF_INT, AT(method.projector.dim), "0", 0, 16384, "features",
+     "its output width"},
+    {"method.predictor.dim", CONF_INT, AT(method.predictor.dim), "0", 0, 16384, "features",
+     "the predictor's hidden width"},
+    {"method.temperature", CONF_FLOAT, AT(method.temperature), "0", 0, 100, NULL,
+     "divides logits (moco, simclr, swav)"},
+    {"method.momentum", CONF_FLOAT, AT(method.momentum), "0", 0, 1, NULL,
+     "of the momentum encoder (moco, byol)"},
+    {"method.momentum_schedule", CONF_ENUM, AT(method.momentum_schedule), "auto", 0, 0, NULL,
+     "it stays, or rises to 1 by a cosine", momentum_schedules},
+    {"method.queue.size", CONF_INT, AT(method.queue.size), "0", 0, 1 << 24, "keys",
+     "moco's queue; a multiple of data.batch"},
+    {"method.queue.source", CONF_ENUM, AT(method.queue.source), "key", 0, 0, NULL,
+     "the momentum encoder's keys, or the queries as in AugSelf's published code", queue_sources},
+    {"method.prototypes.count", CONF_INT, AT(method.prototypes.count), "0", 0, 1 << 20, NULL,
+     "swav's prototypes"},
+    {"method.prototypes.frozen", CONF_INT, AT(method.prototypes.frozen), "0", 0, 1e9, "steps",
+     "they stand still at first"},
+    {"method.sinkhorn.epsilon", CONF_FLOAT, AT(method.sinkhorn.epsilon), ".05", 1e-3, 10, NULL,
+     "sharpness of swav's codes"},
+    {"method.sinkhorn.iterations", CONF_INT, AT(method.sinkhorn.iterations), "3", 1, 100, NULL,
+     "for their balance"},
+    {"method.classes", CONF_INT, AT(method.classes), "0", 0, 1 << 20, NULL,
+     "number of labels (supervised)"},
 
     {"augself.crop", CONF_FLOAT, AT(augself.crop), "1", 0, 1e3, NULL,
      "weight of predicting the crops' difference, 0 = no head"},
@@ -130,6 +154,8 @@ static const struct conf_option options[] = {
     {"augself.solarize", CONF_FLOAT, AT(augself.solarize), "0", 0, 1e3, NULL, "same, solarization"},
     {"augself.hidden", CONF_INT, AT(augself.hidden), "512", 8, 16384, "features",
      "hidden width of these heads"},
+    {"augself.only", CONF_BOOL, AT(augself.only), "false", 0, 0, NULL,
+     "train by these heads alone, without the method's objective"},
 
     {"optim.epochs", CONF_INT, AT(optim.epochs), "200", 1, 1e6, NULL, "passes over the dataset"},
     {"optim.base_lr", CONF_FLOAT, AT(optim.base_lr), ".03", 0, 1e3, NULL,
@@ -314,6 +340,11 @@ static int check_augself(const struct recipe *r, const struct origin *o)
     for (size_t i = 0; i < ARRAY_LEN(heads); i++)
         if (heads[i].weight > 0 && heads[i].probability <= 0)
             return bad(o, heads[i].key, "has nothing to predict: %s is 0", heads[i].needs);
+    double sum = 0;
+    for (int kind = 0; kind < AUGSELF_KINDS; kind++)
+        sum += recipe_augself_weight(r, (enum augself_kind)kind);
+    if (r->augself.only && !(sum > 0))
+        return bad(o, "augself.only", "there is no head to train by");
     return 0;
 }
 
@@ -362,6 +393,8 @@ int recipe_load(struct recipe *recipe, const char *path, const char *const *sets
     const struct origin origin = {path, sets, n_sets};
     for (size_t i = 0; i < ARRAY_LEN(checks) && rc == 0; i++)
         rc = checks[i](recipe, &origin);
+    if (rc == 0)
+        method_resolve(recipe);
     return rc;
 }
 

@@ -13,6 +13,8 @@
 enum recipe_schedule { SCHEDULE_COSINE, SCHEDULE_CONSTANT };
 enum recipe_schedule_unit { SCHEDULE_EPOCH, SCHEDULE_STEP };
 enum recipe_stem { STEM_IMAGENET, STEM_CIFAR };
+enum recipe_momentum { MOMENTUM_AUTO, MOMENTUM_CONSTANT, MOMENTUM_COSINE };
+enum recipe_queue_source { QUEUE_KEY, QUEUE_QUERY };
 
 /* What is drawn for a view (struct view_spec without its size). */
 struct recipe_law {
@@ -69,16 +71,33 @@ struct recipe {
     } model;
     struct {
         int name; /* index into methods */
+        /* below, 0 has become the method's own default */
         struct {
-            int64_t layers, dim;
+            int64_t layers, hidden, dim;
         } projector;
         struct {
             int64_t dim; /* hidden width */
         } predictor;
+        double temperature;
+        double momentum; /* of a momentum encoder */
+        int momentum_schedule;
+        struct {
+            int64_t size; /* keys */
+            int source;
+        } queue;
+        struct {
+            int64_t count, frozen; /* frozen: steps */
+        } prototypes;
+        struct {
+            double epsilon;
+            int64_t iterations;
+        } sinkhorn;
+        int64_t classes; /* of a supervised objective; 0 = not told */
     } method;
     struct {
         double crop, color, flip, blur, rotation, solarize; /* weights, 0 = no head */
         int64_t hidden;
+        bool only; /* no objective but these heads */
     } augself;
     struct {
         int64_t epochs;

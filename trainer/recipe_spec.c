@@ -2,7 +2,7 @@
 /* recipe_spec: what a recipe asks of the loaders and of the heads. Takes a recipe that recipe_load
  * has checked; gives specs and weights. Pure: any thread, no state. Does not parse (recipe.c) and
  * does not talk (recv). */
-#include "trainer/recipe.h"
+#include "trainer/method/method.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -86,7 +86,7 @@ void recipe_spec(const struct recipe *recipe, struct spec *ret)
 /* As many images a batch as the model takes rows. */
 void recipe_eval_spec(const struct recipe *recipe, const char *dataset, struct spec *ret)
 {
-    int64_t rows = recipe->views.count * recipe->data.batch;
+    int64_t rows = method_of(recipe)->trained_views * recipe->data.batch;
     *ret = (struct spec){
         .seed = (uint64_t)recipe->run.seed,
         .batch = (uint32_t)(rows < WIRE_BATCH_MAX ? rows : WIRE_BATCH_MAX),

@@ -1,16 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* resnet: see resnet.h. Takes normalised images, gives pooled features; keeps what backward reads.
- * Thread: the one that trains. Owner: the model. Does not know views, losses or the optimiser.
- *
- * One basic block, forward:
- *     x --conv1--bn1--relu-- h --conv2--bn2--(+)--relu-- y
- *      \------------- skip: x, or down(x) -------/
- * The network is a flat list of these; a block's x is the y of the one before it. */
+/* resnet: see resnet.h. Builds the network: names, shapes, plans, memory. Owner: the model. Runs
+ * nothing: that is resnet_run.c. */
 #include "trainer/resnet.h"
 
 #include "common/auto.h"
 #include "common/err.h"
-#include "trainer/norm.h"
+#include "trainer/resnet_parts.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -19,45 +14,13 @@
 #include <stdlib.h>
 
 const struct resnet_arch resnet_archs[RESNET_ARCHS] = {
-    {"resnet18", {2, 2, 2, 2}},
-    {"resnet34", {3, 4, 6, 3}},
+    {"resnet18", {2, 2, 2, 2}, false},
+    {"resnet34", {3, 4, 6, 3}, false},
+    {"resnet50", {3, 4, 6, 3}, true},
 };
-const char *const resnet_names[RESNET_ARCHS + 1] = {"resnet18", "resnet34", NULL};
+const char *const resnet_names[RESNET_ARCHS + 1] = {"resnet18", "resnet34", "resnet50", NULL};
 
-enum {
-    BLOCKS_MAX = 16,
-    GRADS = 3, /* a block's backward needs three gradients at a time */
-};
-
-/* A convolution and the batch norm behind it. */
-struct layer {
-    struct conv *conv;
-    struct param *w;
-    struct norm norm;
-    struct tensor mid; /* between the two: backward of the norm reads it */
-    struct tensor out;
-};
-
-struct block {
-    struct layer conv1, conv2;
-    struct layer down; /* where the skip changes shape; its out has no memory of its own */
-    bool has_down;
-};
-
-struct resnet {
-    struct net *net; /* a loan */
-    struct resnet_config config;
-    struct layer stem;
-    struct maxpool *pool;        /* NULL with the CIFAR stem */
-    struct tensor pooled, dstem; /* dstem: the gradient of what is pooled */
-    struct block block[BLOCKS_MAX];
-    int32_t n_blocks;
-    struct tensor y;
-    struct tensor grad[GRADS]; /* each large enough for any block's tensor; idle in forward */
-    size_t grad_count;
-};
-
-/* --- building --- */
+enum { EXPANSION = 4 /* a bottleneck's y has this many times its inner channels */ };
 
 struct layer_config {
     const char *conv, *bn; /* torchvision's names */
@@ -69,9 +32,23 @@ struct layer_config {
     float gamma;       /* initial, of the norm */
 };
 
-static int layer_init(struct resnet *r, struct layer *layer, const struct layer_config *c)
+static const char *prefix_of(const struct resnet *r)
+{
+    return r->config.role == RESNET_TARGET ? NET_MOMENTUM ".backbone" : "backbone";
+}
+
+static enum param_group group_of(const struct resnet *r)
+{
+    return r->config.role == RESNET_TARGET ? PARAM_TARGET : PARAM_SCHEDULED;
+}
+
+/* The plan and the weights; of a shared or averaged layer in the trained one's order. */
+static int conv_init(struct resnet *r, struct resnet_layer *layer, const struct layer_config *c)
 {
     struct net *net = r->net;
+    char name[NET_NAME_MAX];
+    snprintf(name, sizeof(name), "backbone.%s.weight", c->conv);
+    struct param *trained = r->config.role == RESNET_TRAINED ? NULL : net_find_param(net, name);
     struct conv_shape shape = {
         .n = c->in.n,
         .h = c->in.h,
@@ -81,37 +58,60 @@ static int layer_init(struct resnet *r, struct layer *layer, const struct layer_
         .kernel = c->kernel,
         .stride = c->stride,
         .pad = c->pad,
-        .need_dx = !c->first,
+        .need_dx = !c->first && r->config.role != RESNET_TARGET,
+        .like = trained ? trained->conv : NULL,
     };
     int rc = net->ops->conv_new(net->ops, &shape, &layer->conv);
     if (rc < 0)
         return rc;
-    char name[NET_NAME_MAX];
+    if (r->config.role == RESNET_SHARED) {
+        layer->w = trained;
+        return 0;
+    }
     snprintf(name, sizeof(name), "%s.weight", c->conv);
-    layer->w = net_param(net, "backbone", name, 4,
-                         (int64_t[]){c->c_out, c->in.c, c->kernel, c->kernel}, PARAM_SCHEDULED);
+    layer->w = net_param(net, prefix_of(r), name, 4,
+                         (int64_t[]){c->c_out, c->in.c, c->kernel, c->kernel}, group_of(r));
     if (!layer->w)
         return -ENOSPC;
     layer->w->conv = layer->conv;
     layer->w->init_bound = 1 / sqrtf((float)(c->in.c * c->kernel * c->kernel));
-    int32_t h = (c->in.h + 2 * c->pad - c->kernel) / c->stride + 1;
-    int32_t w = (c->in.w + 2 * c->pad - c->kernel) / c->stride + 1;
-    rc = arena_add_tensor(&net->acts, &layer->mid, c->in.n, h, w, c->c_out);
+    return 0;
+}
+
+/* A target keeps nothing: its mid and out borrow memory at each forward. */
+static int tensor_init(struct resnet *r, struct tensor *t, struct tensor shape, bool borrowed)
+{
+    *t = shape;
+    t->data = NULL;
+    if (borrowed || r->config.role == RESNET_TARGET)
+        return 0;
+    return arena_add_tensor(&r->net->acts, t, shape.n, shape.h, shape.w, shape.c);
+}
+
+static int layer_init(struct resnet *r, struct resnet_layer *layer, const struct layer_config *c)
+{
+    int rc = conv_init(r, layer, c);
     if (rc < 0)
         return rc;
-    if (c->borrowed_out)
-        layer->out = (struct tensor){c->in.n, h, w, c->c_out, NULL};
-    else
-        rc = arena_add_tensor(&net->acts, &layer->out, c->in.n, h, w, c->c_out);
+    struct tensor out = {
+        .n = c->in.n,
+        .h = (c->in.h + 2 * c->pad - c->kernel) / c->stride + 1,
+        .w = (c->in.w + 2 * c->pad - c->kernel) / c->stride + 1,
+        .c = c->c_out,
+    };
+    rc = tensor_init(r, &layer->mid, out, false);
+    if (rc >= 0)
+        rc = tensor_init(r, &layer->out, out, c->borrowed_out);
     if (rc < 0)
         return rc;
-    return norm_init(&layer->norm, net,
+    return norm_init(&layer->norm, r->net,
                      &(struct norm_config){
-                         .prefix = "backbone",
+                         .prefix = prefix_of(r),
                          .name = c->bn,
-                         .shape = {c->in.n, h, w, c->c_out, r->config.groups, c->add, c->relu},
-                         .group = PARAM_SCHEDULED,
+                         .shape = {out.n, out.h, out.w, out.c, r->config.groups, c->add, c->relu},
+                         .group = group_of(r),
                          .gamma = c->gamma,
+                         .shared = r->config.role == RESNET_SHARED,
                      });
 }
 
@@ -143,65 +143,82 @@ static int stem_init(struct resnet *r, struct tensor *ret_out)
     rc = net->ops->maxpool_new(net->ops, &shape, &r->pool);
     if (rc < 0)
         return rc;
-    rc = arena_add_tensor(&net->acts, &r->dstem, out->n, out->h, out->w, out->c);
-    if (rc < 0)
-        return rc;
-    rc = arena_add_tensor(&net->acts, &r->pooled, out->n, (out->h - 1) / 2 + 1,
-                          (out->w - 1) / 2 + 1, out->c);
+    struct tensor pooled = {out->n, (out->h - 1) / 2 + 1, (out->w - 1) / 2 + 1, out->c, NULL};
+    rc = tensor_init(r, &r->dstem, *out, false);
+    if (rc >= 0)
+        rc = tensor_init(r, &r->pooled, pooled, false);
     *ret_out = r->pooled;
     return rc;
 }
 
-static int block_init(struct resnet *r, const char *name, const struct tensor *in, int32_t c_out,
+/* The convolutions of a block, first to last. inner: channels within. */
+static int convs_init(struct resnet *r, struct resnet_block *b, const char *name,
+                      const struct tensor *in, int32_t inner, int32_t stride)
+{
+    bool bottleneck = r->config.arch->bottleneck;
+    b->n_convs = bottleneck ? 3 : 2;
+    struct tensor x = *in;
+    for (int i = 0; i < b->n_convs; i++) {
+        bool last = i == b->n_convs - 1;
+        int32_t kernel = bottleneck && i != 1 ? 1 : 3;
+        char conv[NET_NAME_MAX], bn[NET_NAME_MAX];
+        snprintf(conv, sizeof(conv), "%s.conv%d", name, i + 1);
+        snprintf(bn, sizeof(bn), "%s.bn%d", name, i + 1);
+        int rc = layer_init(r, &b->conv[i],
+                            &(struct layer_config){
+                                .conv = conv,
+                                .bn = bn,
+                                .in = x,
+                                .c_out = bottleneck && last ? EXPANSION * inner : inner,
+                                .kernel = kernel,
+                                .stride = i == (bottleneck ? 1 : 0) ? stride : 1,
+                                .pad = kernel / 2,
+                                .add = last,
+                                .relu = true,
+                                .gamma = last && r->config.zero_init_residual ? 0 : 1,
+                            });
+        if (rc < 0)
+            return rc;
+        x = b->conv[i].out;
+    }
+    return 0;
+}
+
+static int block_init(struct resnet *r, const char *name, const struct tensor *in, int32_t inner,
                       int32_t stride)
 {
-    assert(r->n_blocks < BLOCKS_MAX);
-    struct block *b = &r->block[r->n_blocks++];
-    char conv[NET_NAME_MAX], bn[NET_NAME_MAX];
-    snprintf(conv, sizeof(conv), "%s.conv1", name);
-    snprintf(bn, sizeof(bn), "%s.bn1", name);
-    struct layer_config c = {
-        .conv = conv,
-        .bn = bn,
-        .in = *in,
-        .c_out = c_out,
-        .kernel = 3,
-        .stride = stride,
-        .pad = 1,
-        .relu = true,
-        .gamma = 1,
-    };
-    int rc = layer_init(r, &b->conv1, &c);
+    assert(r->n_blocks < RESNET_BLOCKS_MAX);
+    struct resnet_block *b = &r->block[r->n_blocks++];
+    int rc = convs_init(r, b, name, in, inner, stride);
     if (rc < 0)
         return rc;
-    snprintf(conv, sizeof(conv), "%s.conv2", name);
-    snprintf(bn, sizeof(bn), "%s.bn2", name);
-    c.in = b->conv1.out;
-    c.stride = 1;
-    c.add = true;
-    c.gamma = r->config.zero_init_residual ? 0 : 1;
-    rc = layer_init(r, &b->conv2, &c);
-    if (rc < 0)
-        return rc;
+    int32_t c_out = block_last(b)->out.c;
     b->has_down = stride != 1 || in->c != c_out;
     if (!b->has_down)
         return 0;
+    char conv[NET_NAME_MAX], bn[NET_NAME_MAX];
     snprintf(conv, sizeof(conv), "%s.downsample.0", name);
     snprintf(bn, sizeof(bn), "%s.downsample.1", name);
-    c = (struct layer_config){
-        .conv = conv,
-        .bn = bn,
-        .in = *in,
-        .c_out = c_out,
-        .kernel = 1,
-        .stride = stride,
-        .borrowed_out = true,
-        .gamma = 1,
-    };
-    return layer_init(r, &b->down, &c);
+    return layer_init(r, &b->down,
+                      &(struct layer_config){
+                          .conv = conv,
+                          .bn = bn,
+                          .in = *in,
+                          .c_out = c_out,
+                          .kernel = 1,
+                          .stride = stride,
+                          .borrowed_out = true,
+                          .gamma = 1,
+                      });
 }
 
-/* The gradient buffers must hold the gradient of any block's x or y. */
+int32_t resnet_features(const struct resnet_arch *arch, int32_t width)
+{
+    int32_t inner = width << (RESNET_STAGES - 1);
+    return arch->bottleneck ? EXPANSION * inner : inner;
+}
+
+/* The gradient buffers must hold the gradient of any of a block's tensors. */
 static void grad_grow(struct resnet *r, const struct tensor *t)
 {
     size_t count = tensor_count(t);
@@ -219,13 +236,18 @@ static int stages_init(struct resnet *r, struct tensor x)
             int rc = block_init(r, name, &x, r->config.width << stage, stride);
             if (rc < 0)
                 return rc;
-            x = r->block[r->n_blocks - 1].conv2.out;
-            grad_grow(r, &x);
+            struct resnet_block *b = &r->block[r->n_blocks - 1];
+            for (int k = 0; k < b->n_convs; k++)
+                grad_grow(r, &b->conv[k].out);
+            x = block_last(b)->out;
         }
     }
     int rc = arena_add_tensor(&r->net->acts, &r->y, x.n, 1, 1, x.c);
-    for (int i = 0; rc >= 0 && i < GRADS; i++)
-        rc = arena_add(&r->net->acts, r->grad_count * sizeof(float), &r->grad[i].data);
+    size_t bytes = r->grad_count * sizeof(float);
+    if (rc >= 0 && r->config.role == RESNET_TARGET)
+        return arena_add(&r->net->acts, bytes, &r->spare.data);
+    for (int i = 0; rc >= 0 && i < RESNET_GRADS; i++)
+        rc = arena_add(&r->net->acts, bytes, &r->grad[i].data);
     return rc;
 }
 
@@ -236,6 +258,9 @@ static void free_at(struct resnet **r)
 
 int resnet_new(struct net *net, const struct resnet_config *config, struct resnet **ret)
 {
+    assert(config->role != RESNET_TARGET ||
+           (config->trained && config->rows <= config->trained->config.rows &&
+            config->size == config->trained->config.size));
     auto_with(free_at) struct resnet *r = calloc(1, sizeof(*r));
     if (!r)
         return err_set(-ENOMEM, "resnet: out of memory");
@@ -252,7 +277,7 @@ int resnet_new(struct net *net, const struct resnet_config *config, struct resne
     return 0;
 }
 
-static void layer_done(struct net *net, struct layer *layer)
+static void layer_done(struct net *net, struct resnet_layer *layer)
 {
     norm_done(&layer->norm);
     if (layer->conv)
@@ -267,153 +292,14 @@ void resnet_free(struct resnet *r)
     if (r->pool)
         r->net->ops->maxpool_free(r->pool);
     for (int32_t i = 0; i < r->n_blocks; i++) {
-        layer_done(r->net, &r->block[i].conv1);
-        layer_done(r->net, &r->block[i].conv2);
+        for (int k = 0; k < r->block[i].n_convs; k++)
+            layer_done(r->net, &r->block[i].conv[k]);
         layer_done(r->net, &r->block[i].down);
     }
     free(r);
 }
 
-/* --- forward --- */
-
-static int layer_forward(struct layer *layer, const struct tensor *x, const struct tensor *add,
-                         bool infer)
-{
-    const struct ops *ops = layer->norm.net->ops;
-    int rc = ops->conv_forward(layer->conv, x, layer->w->w, &layer->mid);
-    if (rc < 0)
-        return rc;
-    return norm_forward(&layer->norm, &layer->mid, add, &layer->out, infer);
-}
-
-static int block_forward(struct resnet *r, struct block *b, const struct tensor *x, bool infer)
-{
-    const struct tensor *skip = x;
-    int rc = layer_forward(&b->conv1, x, NULL, infer);
-    if (rc < 0)
-        return rc;
-    if (b->has_down) {
-        b->down.out.data = r->grad[0].data;
-        rc = layer_forward(&b->down, x, NULL, infer);
-        if (rc < 0)
-            return rc;
-        skip = &b->down.out;
-    }
-    return layer_forward(&b->conv2, &b->conv1.out, skip, infer);
-}
-
-/* What block i reads; i = n_blocks: what the average reads. */
-static const struct tensor *block_input(const struct resnet *r, int32_t i)
-{
-    if (i > 0)
-        return &r->block[i - 1].conv2.out;
-    return r->pool ? &r->pooled : &r->stem.out;
-}
-
-int resnet_forward(struct resnet *r, const struct tensor *x, bool infer)
-{
-    const struct ops *ops = r->net->ops;
-    int rc = layer_forward(&r->stem, x, NULL, infer);
-    if (rc < 0)
-        return rc;
-    if (r->pool) {
-        rc = ops->maxpool_forward(r->pool, &r->stem.out, &r->pooled);
-        if (rc < 0)
-            return rc;
-    }
-    for (int32_t i = 0; i < r->n_blocks; i++) {
-        rc = block_forward(r, &r->block[i], block_input(r, i), infer);
-        if (rc < 0)
-            return rc;
-    }
-    return ops->avgpool_forward(ops, block_input(r, r->n_blocks), &r->y);
-}
-
 struct tensor *resnet_output(struct resnet *r)
 {
     return &r->y;
-}
-
-/* --- backward --- */
-
-/* dy, the gradient of the layer's out, becomes in place that of mid;
- * dadd as norm_backward. */
-static int layer_backward(struct layer *layer, const struct tensor *x, struct tensor *dy,
-                          struct tensor *dadd)
-{
-    const struct ops *ops = layer->norm.net->ops;
-    int rc = norm_backward(&layer->norm, &layer->mid, dy, dadd);
-    if (rc < 0)
-        return rc;
-    return ops->conv_backward_weight(layer->conv, x, dy, layer->w->d);
-}
-
-static int layer_backward_data(struct layer *layer, const struct tensor *dmid, struct tensor *dx,
-                               bool accumulate)
-{
-    const struct ops *ops = layer->norm.net->ops;
-    return ops->conv_backward_data(layer->conv, dmid, layer->w->w, dx, accumulate);
-}
-
-/* Gives buffer i the shape of a tensor. */
-static struct tensor *grad_shape(struct resnet *r, int i, const struct tensor *like)
-{
-    struct tensor *grad = &r->grad[i];
-    float *data = grad->data;
-    *grad = *like;
-    grad->data = data;
-    return grad;
-}
-
-/* grad[at] holds dy; returns the index of the buffer that holds dx. The gradient of the skip is
- * what bn2's backward gives as dadd; the gradient through conv1 is added onto it at the end. */
-static int block_backward(struct resnet *r, struct block *b, const struct tensor *x, int at)
-{
-    int other = (at + 1) % GRADS, third = (at + 2) % GRADS;
-    struct tensor *dy = &r->grad[at];
-    struct tensor *dskip = grad_shape(r, other, &b->conv2.out);
-    struct tensor *dh = grad_shape(r, third, &b->conv1.out);
-    int rc = layer_backward(&b->conv2, &b->conv1.out, dy, dskip);
-    if (rc < 0)
-        return rc;
-    rc = layer_backward_data(&b->conv2, dy, dh, false);
-    if (rc < 0)
-        return rc;
-    int to = other;
-    if (b->has_down) {
-        rc = layer_backward(&b->down, x, dskip, NULL);
-        if (rc < 0)
-            return rc;
-        to = at; /* dy is spent */
-        rc = layer_backward_data(&b->down, dskip, grad_shape(r, to, x), false);
-        if (rc < 0)
-            return rc;
-    }
-    rc = layer_backward(&b->conv1, x, dh, NULL);
-    if (rc < 0)
-        return rc;
-    rc = layer_backward_data(&b->conv1, dh, &r->grad[to], true);
-    return rc < 0 ? rc : to;
-}
-
-int resnet_backward(struct resnet *r, const struct tensor *x, const struct tensor *dy)
-{
-    const struct ops *ops = r->net->ops;
-    int at = 0;
-    int rc = ops->avgpool_backward(ops, dy, grad_shape(r, at, block_input(r, r->n_blocks)));
-    if (rc < 0)
-        return rc;
-    for (int32_t i = r->n_blocks - 1; i >= 0; i--) {
-        at = block_backward(r, &r->block[i], block_input(r, i), at);
-        if (at < 0)
-            return at;
-    }
-    struct tensor *dout = &r->grad[at];
-    if (r->pool) {
-        rc = ops->maxpool_backward(r->pool, dout, &r->dstem);
-        if (rc < 0)
-            return rc;
-        dout = &r->dstem;
-    }
-    return layer_backward(&r->stem, x, dout, NULL);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* schedule: see schedule.h. Takes the recipe and a step's number; gives a learning rate. Any
+/* schedule: see schedule.h. Takes the recipe and a step's number; gives rates. Any
  * thread. Owner: train. Does not touch parameters. */
 #include "trainer/schedule.h"
 
@@ -15,17 +15,37 @@ void schedule_init(struct schedule *schedule, const struct recipe *recipe, uint6
         .lr = recipe->optim.base_lr * (double)recipe->data.batch / 256,
         .epochs = (uint64_t)recipe->optim.epochs,
         .steps = epoch_steps,
+        .momentum = recipe->method.momentum,
+        .momentum_cosine = recipe->method.momentum_schedule == MOMENTUM_COSINE,
+        .frozen = (uint64_t)recipe->method.prototypes.frozen,
     };
+}
+
+/* (1 + cos(pi t/T)) / 2: from 1 down to 0 over the run. */
+static double cosine(const struct schedule *s, uint64_t step)
+{
+    bool per_step = s->unit == SCHEDULE_STEP;
+    uint64_t now = per_step ? step : step / s->steps;
+    uint64_t end = per_step ? s->epochs * s->steps : s->epochs;
+    return now >= end ? 0 : (1 + cos(M_PI * (double)now / (double)end)) / 2;
 }
 
 double schedule_lr(const struct schedule *s, uint64_t step)
 {
-    if (s->kind == SCHEDULE_CONSTANT)
-        return s->lr;
-    bool per_step = s->unit == SCHEDULE_STEP;
-    uint64_t now = per_step ? step : step / s->steps;
-    uint64_t end = per_step ? s->epochs * s->steps : s->epochs;
-    if (now >= end)
-        return 0;
-    return s->lr / 2 * (1 + cos(M_PI * (double)now / (double)end));
+    return s->kind == SCHEDULE_CONSTANT ? s->lr : s->lr * cosine(s, step);
+}
+
+double schedule_momentum(const struct schedule *s, uint64_t step)
+{
+    return s->momentum_cosine ? 1 - (1 - s->momentum) * cosine(s, step) : s->momentum;
+}
+
+void schedule_rates(const struct schedule *s, uint64_t step, struct rates *ret)
+{
+    *ret = (struct rates){
+        .lr = (float)schedule_lr(s, step),
+        .lr_first = (float)s->lr,
+        .momentum = (float)schedule_momentum(s, step),
+        .hold_late = step < s->frozen,
+    };
 }

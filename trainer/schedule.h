@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* schedule: the learning rate of a step, as a pure function of the step's number. */
+/* schedule: what the optimiser and a momentum encoder use in a step, as a pure function of the
+ * step's number. */
 #ifndef AUGSTREAM_TRAINER_SCHEDULE_H
 #define AUGSTREAM_TRAINER_SCHEDULE_H
 
@@ -10,6 +11,16 @@ struct schedule {
     enum recipe_schedule_unit unit;
     double lr; /* the initial one: base_lr * batch / 256 (Goyal et al. 2017); constant groups' */
     uint64_t epochs, steps; /* steps: of one epoch */
+    double momentum;        /* of a momentum encoder */
+    bool momentum_cosine;
+    uint64_t frozen; /* steps in which late parameters stand still */
+};
+
+struct rates {
+    float lr;       /* scheduled learning rate */
+    float lr_first; /* that of PARAM_CONSTANT */
+    float momentum; /* of the momentum encoder */
+    bool hold_late; /* PARAM_LATE stands still */
 };
 
 void schedule_init(struct schedule *schedule, const struct recipe *recipe, uint64_t epoch_steps);
@@ -17,5 +28,11 @@ void schedule_init(struct schedule *schedule, const struct recipe *recipe, uint6
 /* step counts from 0 over the whole run. Cosine: lr/2 (1 + cos(pi t/T)), PyTorch's
  * CosineAnnealingLR with eta_min 0; t counts epochs or steps by the unit. */
 double schedule_lr(const struct schedule *schedule, uint64_t step);
+
+/* The momentum encoder's momentum: constant, or 1 - (1 - base) (1 + cos(pi t/T)) / 2 (BYOL, Grill
+ * et al. 2020, section 3.2). */
+double schedule_momentum(const struct schedule *schedule, uint64_t step);
+
+void schedule_rates(const struct schedule *schedule, uint64_t step, struct rates *ret);
 
 #endif

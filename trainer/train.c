@@ -274,9 +274,10 @@ static int take_step(struct train *t)
         return rc;
     rc = model_gradients(t->model, &batch.model);
     recv_release(t->recv, &batch);
-    double lr = schedule_lr(&t->schedule, t->place.step);
+    struct rates rates;
+    schedule_rates(&t->schedule, t->place.step, &rates);
     if (rc == 0)
-        rc = model_update(t->model, (float)lr, (float)t->schedule.lr);
+        rc = model_update(t->model, &rates);
     if (rc == 0)
         rc = model_losses(t->model, &t->losses);
     if (rc < 0)
@@ -284,7 +285,7 @@ static int take_step(struct train *t)
     t->place.step++;
     rc = guard(t);
     if (rc == 0)
-        rc = tell_step(t, lr, recv_counts(t->recv)->wait_s - waited_s);
+        rc = tell_step(t, (double)rates.lr, recv_counts(t->recv)->wait_s - waited_s);
     if (++t->place.index == recv_info(t->recv)->batches) {
         t->place.index = 0;
         t->place.epoch++;

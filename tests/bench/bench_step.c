@@ -74,7 +74,7 @@ static int make_batch(struct bench *b)
     b->batch.n_runs = spec->n_views;
     for (uint32_t v = 0; v < spec->n_views; v++)
         b->batch.run[v] =
-            (struct model_run){b->pixels + v * spec->batch * view_bytes, (int32_t)spec->batch};
+            (struct encoder_run){b->pixels + v * spec->batch * view_bytes, (int32_t)spec->batch};
     return 0;
 }
 
@@ -95,7 +95,7 @@ static int step(struct bench *b)
     struct model_losses losses;
     int rc = model_gradients(b->model, &b->batch);
     if (rc == 0)
-        rc = model_update(b->model, 0.01F, 0.01F);
+        rc = model_update(b->model, &(struct rates){0.01F, 0.01F, 0.99F, false});
     return rc < 0 ? rc : model_losses(b->model, &losses);
 }
 

@@ -100,7 +100,7 @@ static void test_all_in_order(void **state)
     unsigned char pixels[3 * PEER_IMAGE];
     for (size_t i = 0; i < sizeof pixels; i++)
         pixels[i] = peer_pixel(0, 2, i);
-    const struct model_run run = {pixels, 3};
+    const struct encoder_run run = {pixels, 3};
     auto_free float *again = calloc(3 * f.d, sizeof *again);
     assert_non_null(again);
     assert_int_equal(model_infer(model, &run, 1, again), 0);

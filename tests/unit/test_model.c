@@ -84,7 +84,7 @@ static void recipe_fill(struct recipe *r)
     r->views.second = r->views.law;
     r->model.width = 4;
     r->method.projector.layers = 2;
-    r->method.projector.dim = 16;
+    r->method.projector.hidden = r->method.projector.dim = 16;
     r->method.predictor.dim = 8;
     r->augself.crop = 1;
     r->augself.color = 0.5;
@@ -138,7 +138,7 @@ static int teardown(void **state)
 static void step(struct model *model)
 {
     assert_int_equal(model_gradients(model, &f.batch), 0);
-    assert_int_equal(model_update(model, 0.05F, 0.05F), 0);
+    assert_int_equal(model_update(model, &(struct rates){.lr = 0.05F, .lr_first = 0.05F}), 0);
 }
 
 /* --- tests --- */
@@ -226,11 +226,11 @@ static void rates_by_group(void **state)
     const float *stem = net_find_param(net, "backbone.conv1.weight")->w;
     float before_predictor = predictor[0], before_stem = stem[0];
     assert_int_equal(model_gradients(f.model, &f.batch), 0);
-    assert_int_equal(model_update(f.model, 0, 0.1F), 0);
+    assert_int_equal(model_update(f.model, &(struct rates){.lr = 0, .lr_first = 0.1F}), 0);
     assert_true(stem[0] == before_stem);
     assert_true(predictor[0] != before_predictor);
     before_predictor = predictor[0];
-    assert_int_equal(model_update(f.model, 0.1F, 0), 0);
+    assert_int_equal(model_update(f.model, &(struct rates){.lr = 0.1F, .lr_first = 0}), 0);
     assert_true(stem[0] != before_stem);
     assert_true(predictor[0] == before_predictor);
 }
@@ -272,7 +272,7 @@ static void inference(void **state)
     assert_int_equal(model_infer(f.model, f.batch.run, f.batch.n_runs, all), 0);
     assert_true(dot(all, all, FEATURES) > 0);
     memset(few, 0x7f, sizeof(few));
-    const struct model_run runs[] = {{f.pixels[3], 1}, {f.pixels[5], 2}};
+    const struct encoder_run runs[] = {{f.pixels[3], 1}, {f.pixels[5], 2}};
     assert_int_equal(model_infer(f.model, runs, 2, few), 0);
     assert_memory_equal(few, all + 3 * FEATURES, FEATURES * sizeof(float));
     assert_memory_equal(few + FEATURES, all + 5 * FEATURES, 2 * FEATURES * sizeof(float));
@@ -298,20 +298,24 @@ static void bad_batches(void **state)
 static void other_views(void **state)
 {
     (void)state;
-    static const int64_t counts[][2] = {{3, 0}, {1, 0}, {2, 6}, {1, 1}};
-    for (size_t i = 0; i < ARRAY_LEN(counts); i++) {
+    static const struct {
+        int64_t count, small;
+        const char *says;
+    } views[] = {
+        {3, 0, "views.count: 3; simsiam takes 2 views of an image"},
+        {1, 0, "views.count: 1; simsiam takes 2"},
+        {2, 6, "views.small.count: 6; simsiam takes no small views"},
+        {1, 1, "views.count: 1; simsiam takes 2"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(views); i++) {
         struct model *model = NULL;
-        f.recipe.views.count = counts[i][0];
-        f.recipe.views.small.count = counts[i][1];
+        f.recipe.views.count = views[i].count;
+        f.recipe.views.small.count = views[i].small;
         f.recipe.views.small.size = SIZE;
         f.recipe.views.small.law = f.recipe.views.law;
         assert_int_equal(model_new(&f.recipe, f.ops, &model), -EINVAL);
         assert_null(model);
-        char says[128];
-        snprintf(says, sizeof(says),
-                 "views.count is %d and views.small.count %d: simsiam takes 2 views",
-                 (int)counts[i][0], (int)counts[i][1]);
-        if (!strstr(err_text(), says))
+        if (!strstr(err_text(), views[i].says))
             fail_msg("%s", err_text());
     }
 }

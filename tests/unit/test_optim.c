@@ -48,7 +48,7 @@ static void three_steps(void **state)
             random_fill(p->d, p->count, -1, 1, 100 * step + i);
             torch_sgd(w[i], p->d, m[i], p->count, (double)lr[p->group]);
         }
-        assert_int_equal(optim_step(&optim, lr), 0);
+        assert_int_equal(optim_step(&optim, lr, false), 0);
     }
     for (int i = 0; i < PARAMS; i++) {
         const struct param *p = &net->param[i];

@@ -1,51 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_resnet: names and shapes are torchvision's (tests/gold/<arch>.txt), gradients are those of
- * finite differences with both stems, inference leaves no trace. */
-#include "test.h"
-
-#include "gradcheck.h"
-#include "trainer/resnet.h"
+/* test_resnet: names and shapes are torchvision's (tests/gold/<arch>.txt); how it begins. */
+#include "resnet_bed.h"
 
 #include <inttypes.h>
 #include <stdio.h>
-
-enum { ROWS = 6 };
-
-static struct fixture {
-    struct ops *ops;
-    struct net *net;
-    struct resnet *resnet;
-    struct tensor x, dy;
-} f;
-
-static void make(const struct resnet_config *config)
-{
-    memset(&f, 0, sizeof(f));
-    assert_int_equal(ops_open("ref", 1, &f.ops), 0);
-    assert_int_equal(net_new(f.ops, &f.net), 0);
-    assert_int_equal(
-        arena_add_tensor(&f.net->acts, &f.x, config->rows, config->size, config->size, 3), 0);
-    assert_int_equal(resnet_new(f.net, config, &f.resnet), 0);
-    const struct tensor *y = resnet_output(f.resnet);
-    assert_int_equal(y->n, config->rows);
-    assert_int_equal(y->c, 8 * config->width);
-    assert_int_equal(arena_add_tensor(&f.net->acts, &f.dy, y->n, 1, 1, y->c), 0);
-}
-
-static void commit(void)
-{
-    assert_int_equal(net_commit(f.net), 0);
-    assert_int_equal(net_init(f.net, 5), 0);
-    random_fill(f.x.data, tensor_count(&f.x), -1, 1, 1);
-    random_fill(f.dy.data, tensor_count(&f.dy), -1, 1, 2);
-}
-
-static void unmake(void)
-{
-    resnet_free(f.resnet);
-    net_free(f.net);
-    ops_close(f.ops);
-}
 
 /* One tensor of ours as a line of the table. */
 static void param_line(const struct param *p, char *ret, size_t cap)
@@ -99,38 +57,6 @@ static void names(void **state)
     assert_null(resnet_names[RESNET_ARCHS]);
 }
 
-static double loss(void *arg)
-{
-    (void)arg;
-    assert_int_equal(resnet_forward(f.resnet, &f.x, false), 0);
-    return dot(resnet_output(f.resnet)->data, f.dy.data, tensor_count(&f.dy));
-}
-
-/* Even this short step crosses a ReLU's bend here and there, and the difference of two float losses
- * is rounded: hence 3 %. A missing skip, a wrong view or a wrong sign is off by far more. */
-static void check_gradients(bool cifar_stem, int32_t size)
-{
-    make(&(struct resnet_config){.arch = &resnet_archs[0],
-                                 .rows = ROWS,
-                                 .size = size,
-                                 .width = 4,
-                                 .groups = 2,
-                                 .cifar_stem = cifar_stem});
-    commit();
-    loss(NULL);
-    assert_int_equal(resnet_backward(f.resnet, &f.x, &f.dy), 0);
-    double worst = gradcheck_net(f.net, 1e-4, loss, NULL);
-    assert_true(worst < 0.03);
-    unmake();
-}
-
-static void gradients(void **state)
-{
-    (void)state;
-    check_gradients(false, 64);
-    check_gradients(true, 16);
-}
-
 /* gamma 0 at the end of each branch: a block without downsample passes its input through, and the
  * branch's weights get no gradient. */
 static void residuals_begin_at_zero(void **state)
@@ -156,35 +82,11 @@ static void residuals_begin_at_zero(void **state)
     unmake();
 }
 
-/* Inference uses the running averages, so it does not mix rows and moves nothing. */
-static void inference(void **state)
-{
-    (void)state;
-    make(&(struct resnet_config){
-        .arch = &resnet_archs[0], .rows = ROWS, .size = 32, .width = 4, .groups = 2});
-    commit();
-    loss(NULL);
-    const struct buffer *mean = net_find_buffer(f.net, "backbone.layer4.1.bn2.running_mean");
-    float before = mean->data[0];
-    const struct tensor *y = resnet_output(f.resnet);
-    float first[32];
-    assert_int_equal(resnet_forward(f.resnet, &f.x, true), 0);
-    memcpy(first, y->data, sizeof(first));
-    random_fill(f.x.data + 32 * 32 * 3, (ROWS - 1) * 32 * 32 * 3, -1, 1, 9);
-    assert_int_equal(resnet_forward(f.resnet, &f.x, true), 0);
-    assert_memory_equal(first, y->data, sizeof(first));
-    assert_true(mean->data[0] == before);
-    assert_int_equal(net_find_buffer(f.net, "backbone.bn1.num_batches_tracked")->counter, 2);
-    unmake();
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names),
-        cmocka_unit_test(gradients),
         cmocka_unit_test(residuals_begin_at_zero),
-        cmocka_unit_test(inference),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

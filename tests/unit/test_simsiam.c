@@ -35,13 +35,13 @@ static int setup(void **state)
     (void)state;
     static struct recipe recipe; /* only these fields are read */
     recipe.method.projector.layers = 3;
-    recipe.method.projector.dim = DIM;
+    recipe.method.projector.hidden = recipe.method.projector.dim = DIM;
     recipe.method.predictor.dim = HIDDEN;
     memset(&f, 0, sizeof(f));
     assert_int_equal(ops_open("ref", 1, &f.ops), 0);
     assert_int_equal(net_new(f.ops, &f.net), 0);
     assert_int_equal(loss_init(&f.loss, f.net), 0);
-    const struct method_config config = {f.net, &f.loss, &recipe, ROWS, FEATURES};
+    const struct method_config config = {f.net, &f.loss, &recipe, ROWS / 2, 2, 0, FEATURES};
     assert_int_equal(method_simsiam.build(&config, &f.method), 0);
     assert_int_equal(arena_add_tensor(&f.net->acts, &f.y, ROWS, 1, 1, FEATURES), 0);
     assert_int_equal(arena_add_tensor(&f.net->acts, &f.dy, ROWS, 1, 1, FEATURES), 0);
@@ -83,7 +83,7 @@ static void losses(void **state)
 {
     (void)state;
     float total;
-    assert_int_equal(method_simsiam.forward(f.method, &f.y), 0);
+    assert_int_equal(method_simsiam.forward(f.method, &(struct method_input){.y = &f.y}), 0);
     assert_int_equal(loss_fetch(&f.loss, &total), 0);
     assert_string_equal(f.loss.item[0].name, "simsiam");
     assert_string_equal(f.loss.item[1].name, "spread");
@@ -113,7 +113,7 @@ static void gradients(void **state)
     assert_int_equal(mlp_forward(f.projector, &f.y), 0);
     memcpy(f.z0, mlp_output(f.projector)->data, sizeof(f.z0));
     float total;
-    assert_int_equal(method_simsiam.forward(f.method, &f.y), 0);
+    assert_int_equal(method_simsiam.forward(f.method, &(struct method_input){.y = &f.y}), 0);
     assert_int_equal(loss_fetch(&f.loss, &total), 0);
     assert_true(fabs((double)total - twin_loss(NULL)) < 1e-6);
     assert_int_equal(method_simsiam.backward(f.method, &f.y, &f.dy), 0);

@@ -12,7 +12,8 @@ DTYPES = {"F32": "<f4", "F64": "<f8", "I64": "<i8", "U8": "u1"}
 def save(path, tensors, metadata):
     names = {np.dtype(code): name for name, code in DTYPES.items()}
     header, data, offset = {"__metadata__": metadata}, [], 0
-    for name, value in tensors.items():
+    # the widest elements first, so that each is aligned
+    for name, value in sorted(tensors.items(), key=lambda item: -item[1].dtype.itemsize):
         raw = np.ascontiguousarray(value).tobytes()
         header[name] = {
             "dtype": names[value.dtype],

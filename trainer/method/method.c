@@ -1,10 +1,80 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* method: the table of methods. Owner: nobody, it is constant. Holds no code of a method. */
+/* method: the table of methods, and what a recipe's zeros stand for. Owner: nobody, it is constant.
+ * Holds no code of a method. */
 #include "trainer/method/method.h"
 
+#include "common/auto.h"
+#include "common/err.h"
+#include "trainer/resnet.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stddef.h>
+
 const struct method *const methods[METHODS] = {
-    [METHOD_SIMSIAM] = &method_simsiam,
+    [METHOD_SIMSIAM] = &method_simsiam, [METHOD_MOCO] = &method_moco,
+    [METHOD_SIMCLR] = &method_simclr,   [METHOD_BYOL] = &method_byol,
+    [METHOD_SWAV] = &method_swav,       [METHOD_SUPERVISED] = &method_supervised,
 };
 const char *const method_names[METHODS + 1] = {
-    [METHOD_SIMSIAM] = "simsiam",
+    [METHOD_SIMSIAM] = "simsiam", [METHOD_MOCO] = "moco", [METHOD_SIMCLR] = "simclr",
+    [METHOD_BYOL] = "byol",       [METHOD_SWAV] = "swav", [METHOD_SUPERVISED] = "supervised",
 };
+
+const struct method *method_of(const struct recipe *recipe)
+{
+    return recipe->augself.only ? &method_none : methods[recipe->method.name];
+}
+
+static void resolve_int(int64_t *option, int64_t def)
+{
+    if (*option == 0)
+        *option = def;
+}
+
+static void resolve_float(double *option, double def)
+{
+    if (!(*option > 0))
+        *option = def;
+}
+
+void method_resolve(struct recipe *r)
+{
+    const struct method_defaults *d = &methods[r->method.name]->defaults;
+    resolve_int(&r->method.projector.layers, d->projector_layers);
+    resolve_int(&r->method.projector.dim, d->projector_dim);
+    int64_t hidden = d->projector_hidden;
+    if (hidden == METHOD_WIDTH_FEATURES)
+        hidden = resnet_features(&resnet_archs[r->model.backbone], (int32_t)r->model.width);
+    if (hidden == METHOD_WIDTH_DIM)
+        hidden = r->method.projector.dim;
+    resolve_int(&r->method.projector.hidden, hidden);
+    resolve_int(&r->method.predictor.dim, d->predictor_dim);
+    resolve_float(&r->method.temperature, d->temperature);
+    resolve_float(&r->method.momentum, d->momentum);
+    if (r->method.momentum_schedule == MOMENTUM_AUTO)
+        r->method.momentum_schedule = d->momentum_cosine ? MOMENTUM_COSINE : MOMENTUM_CONSTANT;
+    resolve_int(&r->method.queue.size, d->queue);
+    resolve_int(&r->method.prototypes.count, d->prototypes);
+    resolve_int(&r->method.prototypes.frozen, d->prototypes_frozen);
+}
+
+int method_check(const struct recipe *r)
+{
+    const struct method *m = method_of(r);
+    const char *name = m->name;
+    if (r->views.count != METHOD_LARGE_VIEWS)
+        return err_set(-EINVAL, "views.count: %" PRId64 "; %s takes %d views of an image",
+                       r->views.count, name, METHOD_LARGE_VIEWS);
+    if (r->views.small.count > 0 && !m->small_views)
+        return err_set(-EINVAL, "views.small.count: %" PRId64 "; %s takes no small views",
+                       r->views.small.count, name);
+    if (m->labels && r->method.classes < 2)
+        return err_set(-EINVAL, "method.classes: %s needs the number of classes", name);
+    if (m->defaults.queue > 0 && r->method.queue.size % r->data.batch != 0)
+        return err_set(-EINVAL,
+                       "method.queue.size: %" PRId64
+                       " keys are no whole number of batches of %" PRId64,
+                       r->method.queue.size, r->data.batch);
+    return 0;
+}

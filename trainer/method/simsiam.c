@@ -12,10 +12,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum {
-    VIEWS = 2,
-    PREDICTOR_LAYERS = 2,
-};
+enum { PREDICTOR_LAYERS = 2 };
 
 struct simsiam {
     struct net *net;   /* a loan */
@@ -41,17 +38,17 @@ static void free_at(struct simsiam **s)
 
 static int heads_new(struct simsiam *s, const struct method_config *c)
 {
-    int32_t dim = (int32_t)c->recipe->method.projector.dim;
+    int32_t rows = c->views * c->n, dim = (int32_t)c->recipe->method.projector.dim;
     int r = mlp_new(c->net,
                     &(struct mlp_config){
                         .prefix = "projector",
-                        .rows = c->rows,
+                        .rows = rows,
                         .in = c->features,
-                        .hidden = dim,
+                        .hidden = (int32_t)c->recipe->method.projector.hidden,
                         .out = dim,
                         .layers = (int32_t)c->recipe->method.projector.layers,
                         .last_norm = true,
-                        .groups = VIEWS,
+                        .groups = c->views,
                         .group = PARAM_SCHEDULED,
                     },
                     &s->projector);
@@ -60,12 +57,12 @@ static int heads_new(struct simsiam *s, const struct method_config *c)
     return mlp_new(c->net,
                    &(struct mlp_config){
                        .prefix = "predictor",
-                       .rows = c->rows,
+                       .rows = rows,
                        .in = dim,
                        .hidden = (int32_t)c->recipe->method.predictor.dim,
                        .out = dim,
                        .layers = PREDICTOR_LAYERS,
-                       .groups = VIEWS,
+                       .groups = c->views,
                        .group = PARAM_CONSTANT,
                    },
                    &s->predictor);
@@ -89,12 +86,12 @@ static int simsiam_build(const struct method_config *config, void **ret_state)
     return 0;
 }
 
-static int simsiam_forward(void *state, const struct tensor *y)
+static int simsiam_forward(void *state, const struct method_input *in)
 {
     struct simsiam *s = state;
     const struct ops *ops = s->net->ops;
     struct tensor *z = mlp_output(s->projector);
-    int r = mlp_forward(s->projector, y);
+    int r = mlp_forward(s->projector, in->y);
     if (r >= 0)
         r = mlp_forward(s->predictor, z);
     if (r >= 0)
@@ -117,6 +114,14 @@ static int simsiam_backward(void *state, const struct tensor *y, struct tensor *
 
 const struct method method_simsiam = {
     .name = "simsiam",
+    .defaults =
+        {
+            .projector_layers = 2,
+            .projector_hidden = METHOD_WIDTH_DIM,
+            .projector_dim = 2048,
+            .predictor_dim = 512,
+        },
+    .trained_views = 2,
     .build = simsiam_build,
     .forward = simsiam_forward,
     .backward = simsiam_backward,

@@ -26,6 +26,15 @@ static int fill(const struct ops *o, float *x, size_t count, float value)
     return 0;
 }
 
+static int copy(const struct ops *o, const float *from, float *to, size_t count)
+{
+    const struct cpu *cpu = o->state;
+#pragma omp parallel for num_threads(cpu->threads) schedule(static)
+    for (size_t i = 0; i < count; i += RUN)
+        memcpy(to + i, from + i, least(RUN, count - i) * sizeof(float));
+    return 0;
+}
+
 static int add(const struct ops *o, const float *a, float *sum, size_t count)
 {
     const struct cpu *cpu = o->state;
@@ -55,6 +64,17 @@ static int sgd_step(const struct ops *o, const struct sgd *s, float *w, const fl
 #pragma omp parallel for num_threads(cpu->threads) schedule(static)
     for (size_t i = 0; i < count; i += RUN)
         sgd_run(s, lr, w + i, d + i, m + i, least(RUN, count - i));
+    return 0;
+}
+
+static int ema_step(const struct ops *o, float momentum, const float *w, float *average,
+                    size_t count)
+{
+    const struct cpu *cpu = o->state;
+    float rest = 1 - momentum;
+#pragma omp parallel for num_threads(cpu->threads) schedule(static)
+    for (size_t i = 0; i < count; i++)
+        average[i] = momentum * average[i] + rest * w[i];
     return 0;
 }
 
@@ -182,8 +202,10 @@ static int spread(const struct ops *o, const struct tensor *x, float *ret)
 void SIMD(cpu_rows_fill)(struct ops *ops)
 {
     ops->fill = fill;
+    ops->copy = copy;
     ops->add = add;
     ops->sgd_step = sgd_step;
+    ops->ema_step = ema_step;
     ops->pair_forward = pair_forward;
     ops->pair_backward = pair_backward;
     ops->l2_normalize = l2_normalize;

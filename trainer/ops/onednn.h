@@ -46,7 +46,8 @@ struct pass {
 struct pass_config {
     enum pass_kind kind;
     const struct conv_shape *shape;
-    dnnl_memory_desc_t md[PORTS]; /* our layouts; W of PASS_FORWARD is chosen by pass_new */
+    dnnl_memory_desc_t md[PORTS]; /* our layouts; W of PASS_FORWARD is chosen by pass_new... */
+    bool keep_w;                  /* ...unless it is given */
 };
 
 /* ret_w: for PASS_FORWARD, the layout of the weights from now on. */

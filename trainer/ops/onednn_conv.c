@@ -15,6 +15,7 @@ struct conv {
     const struct ops *ops;
     struct onednn *d;
     bool need_dx;
+    dnnl_memory_desc_t w; /* the layout of the weights */
     struct pass pass[PASS_KINDS];
     size_t sum_at;           /* floats into the scratch memory: dx before it is added */
     struct port load, store; /* weights between PyTorch's order and ours */
@@ -128,8 +129,8 @@ static int conv_backward_weight(struct conv *conv, const struct tensor *x, const
 /* The three passes, and room in the shared scratch memory for the largest of them. */
 static int conv_passes(struct conv *conv, const struct conv_shape *s, int32_t ho, int32_t wo)
 {
-    dnnl_memory_desc_t oihw, ours;
-    struct pass_config c = {.shape = s};
+    dnnl_memory_desc_t oihw;
+    struct pass_config c = {.shape = s, .keep_w = s->like};
     dnnl_status_t status = tensor_md((dnnl_dims_t){s->n, s->c_in, s->h, s->w}, &c.md[PORT_X]);
     if (status == dnnl_success)
         status = tensor_md((dnnl_dims_t){s->n, s->c_out, ho, wo}, &c.md[PORT_Y]);
@@ -138,16 +139,16 @@ static int conv_passes(struct conv *conv, const struct conv_shape *s, int32_t ho
             &oihw, 4, (dnnl_dims_t){s->c_out, s->c_in, s->kernel, s->kernel}, dnnl_f32, dnnl_oihw);
     if (status != dnnl_success)
         return onednn_check(status, "a convolution's shapes");
-    c.md[PORT_W] = oihw;
+    c.md[PORT_W] = s->like ? s->like->w : oihw;
     size_t bytes = 0;
     for (int kind = PASS_FORWARD; kind < PASS_KINDS; kind++) {
         if (kind == PASS_DATA && !s->need_dx)
             continue;
         c.kind = (enum pass_kind)kind;
-        int r = pass_new(conv->d, &c, &conv->pass[kind], &ours);
+        int r = pass_new(conv->d, &c, &conv->pass[kind], &conv->w);
         if (r < 0)
             return r;
-        c.md[PORT_W] = ours; /* forward comes first: the others take its layout */
+        c.md[PORT_W] = conv->w; /* forward comes first: the others take its layout */
         if (conv->pass[kind].scratch_bytes > bytes)
             bytes = conv->pass[kind].scratch_bytes;
     }
@@ -155,7 +156,7 @@ static int conv_passes(struct conv *conv, const struct conv_shape *s, int32_t ho
     if (s->need_dx)
         bytes += sizeof(float) * (size_t)s->n * (size_t)s->h * (size_t)s->w * (size_t)s->c_in;
     int r = cpu_reserve(&conv->d->cpu, bytes);
-    return r < 0 ? r : weight_ports(conv, &oihw, &ours);
+    return r < 0 ? r : weight_ports(conv, &oihw, &conv->w);
 }
 
 static int conv_new(const struct ops *o, const struct conv_shape *s, struct conv **ret)

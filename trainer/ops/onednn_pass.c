@@ -191,7 +191,10 @@ int pass_new(const struct onednn *d, const struct pass_config *c, struct pass *p
 
     dnnl_memory_desc_t ours[PORTS] = {c->md[PORT_X], c->md[PORT_W], c->md[PORT_Y]};
     if (c->kind == PASS_FORWARD) {
-        weights_choose(c, dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0), ret_w);
+        if (c->keep_w)
+            *ret_w = c->md[PORT_W];
+        else
+            weights_choose(c, dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0), ret_w);
         ours[PORT_W] = *ret_w;
     }
     const dnnl_memory_desc_t *work = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);

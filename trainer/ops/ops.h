@@ -32,6 +32,7 @@ struct maxpool;
 struct conv_shape {
     int32_t n, h, w, c_in, c_out, kernel, stride, pad;
     bool need_dx;
+    const struct conv *like; /* weights lie as this plan's (a shared or averaged layer); or NULL */
 };
 
 /* Batch normalisation over (rows of a group, H, W), then (+ add), then (ReLU).
@@ -44,10 +45,10 @@ struct bn_shape {
     bool add, relu;
 };
 struct bn_param {
-    float *gamma, *beta;                 /* [C]; both NULL = no affine */
-    float *running_mean, *running_var;   /* [C] */
+    float *gamma, *beta;               /* [C]; both NULL = no affine */
+    float *running_mean, *running_var; /* [C] */
 };
-struct bn_saved { /* written by forward, read by backward */
+struct bn_saved {         /* written by forward, read by backward */
     float *mean, *invstd; /* [groups,C] */
     uint8_t *mask;        /* bn_mask_bytes(shape): which outputs are > 0, in the back end's order */
 };
@@ -100,6 +101,7 @@ struct ops {
     /* --- batch normalisation (+add) (+ReLU) --- */
     int (*bn_new)(const struct ops *o, const struct bn_shape *s, struct bn **ret);
     void (*bn_free)(struct bn *bn);
+    /* y may be x's memory where no backward follows. */
     int (*bn_forward)(struct bn *bn, const struct tensor *x, const struct tensor *add,
                       const struct bn_param *p, struct bn_saved *saved, struct tensor *y);
     int (*bn_infer)(struct bn *bn, const struct tensor *x, const struct tensor *add,
@@ -132,9 +134,27 @@ struct ops {
     /* y [2N,2D] from x [2N,D]: row i < N is (x_i, x_{N+i}), row N+i is (x_{N+i}, x_i) */
     int (*pair_forward)(const struct ops *o, const struct tensor *x, struct tensor *y);
     int (*pair_backward)(const struct ops *o, const struct tensor *dy, struct tensor *dx); /* += */
-    int (*l2_normalize)(const struct ops *o, const struct tensor *x, struct tensor *y); /* rows */
+    /* rows: y = x / max(|x|, 1e-12), torch.nn.functional.normalize. y may be x's memory. */
+    int (*l2_normalize)(const struct ops *o, const struct tensor *x, struct tensor *y);
+    /* dx = (dy - y (y . dy)) / max(|x|, 1e-12), without the second term below that; dx may be dy's
+     * memory. */
+    int (*l2_normalize_backward)(const struct ops *o, const struct tensor *x,
+                                 const struct tensor *y, const struct tensor *dy,
+                                 struct tensor *dx);
+    /* y [N,1] = a . b, row by row of [N,D] */
+    int (*row_dot)(const struct ops *o, const struct tensor *a, const struct tensor *b,
+                   struct tensor *y);
+    /* sum [N,D] += scale [N,1] * a [N,D], row by row: row_dot's backward */
+    int (*row_add)(const struct ops *o, const struct tensor *scale, const struct tensor *a,
+                   struct tensor *sum);
     int (*fill)(const struct ops *o, float *x, size_t count, float value);
+    int (*copy)(const struct ops *o, const float *from, float *to, size_t count);
     int (*add)(const struct ops *o, const float *a, float *sum, size_t count); /* sum += a */
+    /* Sinkhorn-Knopp on exp(scores / epsilon), [N,P] (SwAV: Caron et al. 2020, section 3.1 and
+     * appendix A): columns to 1/P, then rows to 1/N of the whole, `iterations` times; q [N,P]'s
+     * rows sum to 1. q may not be scores' memory. */
+    int (*sinkhorn)(const struct ops *o, const struct tensor *scores, float epsilon,
+                    int32_t iterations, struct tensor *q);
 
     /* --- losses: *loss = the unweighted value; dp = the gradient of weight * loss --- */
     /* SimSiam (Chen and He 2021, eq. 2): -mean over both halves of cos(p_i, z_swap(i)), where
@@ -151,12 +171,30 @@ struct ops {
      * duty; a back end that looks refuses with -EINVAL */
     int (*loss_softmax)(const struct ops *o, const struct tensor *p, const float *target,
                         float weight, struct tensor *dp, float *loss);
+    /* InfoNCE (van den Oord et al. 2018; MoCo, He et al. 2020, eq. 1): mean of soft-max
+     * cross-entropy of (positive [N,1], negative [N,K]) / temperature, the positive being right.
+     * The gradients may be in the place of the values. */
+    int (*loss_info_nce)(const struct ops *o, const struct tensor *positive,
+                         const struct tensor *negative, float temperature, float weight,
+                         struct tensor *dpositive, struct tensor *dnegative, float *loss);
+    /* NT-Xent (SimCLR, Chen et al. 2020, eq. 1): s [2N,2N] cosines of all rows with all; row i's
+     * partner is swap(i), its own column is left out. Mean over the 2N rows. ds may be s' memory.
+     */
+    int (*loss_nt_xent)(const struct ops *o, const struct tensor *s, float temperature,
+                        float weight, struct tensor *ds, float *loss);
+    /* mean over rows of -sum_j q_j log soft-max_j(p / temperature); q [N,C] >= 0, any row sum,
+     * no gradient to q; dp may be p's memory */
+    int (*loss_soft_targets)(const struct ops *o, const struct tensor *p, const struct tensor *q,
+                             float temperature, float weight, struct tensor *dp, float *loss);
     /* mean over columns of the (unbiased) standard deviation over rows of l2-normalised x [N,D],
      * times sqrt(D): 1 = spread out, 0 = collapsed or one row (SimSiam section 4.1) */
     int (*spread)(const struct ops *o, const struct tensor *x, float *ret);
 
     /* --- optimiser: PyTorch's SGD. g = d + weight_decay*w; m = momentum*m + g; w -= lr*m --- */
     int (*sgd_step)(const struct ops *o, const struct sgd *s, float *w, const float *d, float *m,
+                    size_t count);
+    /* a momentum encoder's: average = momentum * average + (1 - momentum) * w */
+    int (*ema_step)(const struct ops *o, float momentum, const float *w, float *average,
                     size_t count);
 };
 

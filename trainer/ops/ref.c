@@ -171,6 +171,13 @@ static int fill(const struct ops *o, float *x, size_t count, float value)
     return 0;
 }
 
+static int copy(const struct ops *o, const float *from, float *to, size_t count)
+{
+    (void)o;
+    memcpy(to, from, count * sizeof(float));
+    return 0;
+}
+
 static int add(const struct ops *o, const float *a, float *sum, size_t count)
 {
     (void)o;
@@ -193,6 +200,15 @@ static int sgd_step(const struct ops *o, const struct sgd *s, float *w, const fl
     return 0;
 }
 
+static int ema_step(const struct ops *o, float momentum, const float *w, float *average,
+                    size_t count)
+{
+    (void)o;
+    for (size_t i = 0; i < count; i++)
+        average[i] = momentum * average[i] + (1 - momentum) * w[i];
+    return 0;
+}
+
 void ops_ref_fill(struct ops *ops)
 {
     ops->name = "ref";
@@ -211,7 +227,10 @@ void ops_ref_fill(struct ops *ops)
     ops->pair_forward = pair_forward;
     ops->pair_backward = pair_backward;
     ops->fill = fill;
+    ops->copy = copy;
     ops->add = add;
     ref_loss_fill(ops);
+    ref_contrast_fill(ops);
     ops->sgd_step = sgd_step;
+    ops->ema_step = ema_step;
 }

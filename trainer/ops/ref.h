@@ -11,6 +11,7 @@
 void ref_conv_fill(struct ops *ops);
 void ref_norm_fill(struct ops *ops);
 void ref_loss_fill(struct ops *ops);
+void ref_contrast_fill(struct ops *ops);
 
 /* sum of a[i] * b[i]. Eight partial sums: the compiler may then use vectors, with one fixed order
  * of addition. */

