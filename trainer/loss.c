@@ -11,7 +11,7 @@
 int loss_init(struct loss *loss, struct net *net)
 {
     loss->net = net;
-    loss->n = 0;
+    loss->n = loss->batches = 0;
     return arena_add(&net->acts, LOSS_MAX * sizeof(float), &loss->device);
 }
 
@@ -34,6 +34,19 @@ int loss_map(struct loss *loss, int index, float scale, float offset)
     return 0;
 }
 
+int loss_add_up(struct loss *loss)
+{
+    const struct ops *ops = loss->net->ops;
+    float host[LOSS_MAX];
+    int r = ops->download(ops, host, loss->device, sizeof(host));
+    if (r < 0)
+        return r;
+    for (uint32_t i = 0; i < loss->n; i++)
+        loss->sum[i] = (loss->batches ? loss->sum[i] : 0) + (double)host[i];
+    loss->batches++;
+    return 0;
+}
+
 int loss_fetch(struct loss *loss, float *ret_total)
 {
     const struct ops *ops = loss->net->ops;
@@ -41,14 +54,17 @@ int loss_fetch(struct loss *loss, float *ret_total)
     int r = ops->download(ops, host, loss->device, sizeof(host));
     if (r < 0)
         return r;
-    double total = 0;
+    double total = 0, batches = loss->batches + 1;
     for (uint32_t i = 0; i < loss->n; i++) {
-        double scale = (double)loss->item[i].scale, offset = (double)loss->item[i].offset;
-        double value = scale * (double)host[i] + offset;
+        double mean = (double)host[i];
+        if (loss->batches)
+            mean = (loss->sum[i] + mean) / batches;
+        double value = (double)loss->item[i].scale * mean + (double)loss->item[i].offset;
         loss->item[i].value = (float)value;
         if (loss->item[i].weight != 0)
             total += (double)loss->item[i].weight * value;
     }
+    loss->batches = 0;
     *ret_total = (float)total;
     return 0;
 }

@@ -20,7 +20,9 @@ struct loss {
         float scale, offset; /* the value is scale * what the slot wrote + offset */
         float value;         /* as last fetched */
     } item[LOSS_MAX];
-    float *device; /* [LOSS_MAX], in the order of item */
+    float *device;        /* [LOSS_MAX], in the order of item */
+    double sum[LOSS_MAX]; /* of earlier batches */
+    uint32_t batches;     /* how many */
 };
 
 int loss_init(struct loss *loss, struct net *net);
@@ -28,7 +30,10 @@ int loss_init(struct loss *loss, struct net *net);
 int loss_add(struct loss *loss, const char *name, float weight);
 /* The value is scale * what the slot writes + offset from now on. Returns 0. */
 int loss_map(struct loss *loss, int index, float scale, float offset);
-/* Fetches every value; the total is the sum of weight * value. */
+/* Fetches every value; the total is the sum of weight * value. After loss_add_up: the means over
+ * the batches since the last fetch, the present one included. */
 int loss_fetch(struct loss *loss, float *ret_total);
+/* Keeps this batch's values for the next fetch, before another batch overwrites them. */
+int loss_add_up(struct loss *loss);
 
 #endif

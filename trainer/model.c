@@ -21,6 +21,7 @@ struct model {
     struct augself *augself;
     struct loss loss;
     struct optim optim;
+    uint32_t batches, batch; /* whose gradients make a step; how many of them are there */
 };
 
 /* --- building --- */
@@ -64,6 +65,22 @@ static int augself_build(struct model *m, const struct recipe *recipe, const str
     return augself_new(m->net, &m->loss, &config, &m->augself);
 }
 
+static int optim_build(struct model *m, const struct recipe *recipe)
+{
+    m->batches = (uint32_t)recipe->optim.accumulate;
+    if (m->batches > 1)
+        net_accumulate(m->net);
+    return optim_init(&m->optim, m->net,
+                      &(struct optim_config){
+                          .lars = recipe->optim.name == OPTIM_LARS,
+                          .trust = (float)recipe->optim.trust,
+                          .momentum = (float)recipe->optim.momentum,
+                          .weight_decay = (float)recipe->optim.weight_decay,
+                          .decay_weights_only = recipe->optim.decay == DECAY_WEIGHTS,
+                          .gradient_scale = 1 / (float)m->batches,
+                      });
+}
+
 static int modules_new(struct model *m, const struct recipe *recipe, const struct spec *spec)
 {
     m->method = method_of(recipe);
@@ -85,10 +102,7 @@ static int modules_new(struct model *m, const struct recipe *recipe, const struc
         &m->method_state);
     if (r >= 0)
         r = augself_build(m, recipe, spec);
-    if (r >= 0)
-        r = optim_init(&m->optim, m->net, (float)recipe->optim.momentum,
-                       (float)recipe->optim.weight_decay);
-    return r;
+    return r < 0 ? r : optim_build(m, recipe);
 }
 
 static void free_at(struct model **model)
@@ -148,6 +162,16 @@ int32_t model_features(const struct model *m)
 
 /* --- training --- */
 
+/* Behind one of the batches of a step: what must not be lost when the next one comes. */
+static int add_up(struct model *m)
+{
+    bool first = m->batch == 0, last = ++m->batch == m->batches;
+    int r = net_add_up(m->net, first, last);
+    if (last)
+        m->batch = 0;
+    return r < 0 || last ? r : loss_add_up(&m->loss);
+}
+
 int model_gradients(struct model *m, const struct model_batch *batch)
 {
     int r = encoder_forward(m->encoder, batch->run, batch->n_runs);
@@ -167,7 +191,9 @@ int model_gradients(struct model *m, const struct model_batch *batch)
         r = augself_backward(m->augself, encoder_dpair(m->encoder));
     if (r >= 0)
         r = encoder_backward(m->encoder);
-    return r;
+    if (r >= 0 && m->method->after_batch)
+        r = m->method->after_batch(m->method_state);
+    return r < 0 || m->batches == 1 ? r : add_up(m);
 }
 
 int model_update(struct model *m, const struct rates *rates)
@@ -180,8 +206,6 @@ int model_update(struct model *m, const struct rates *rates)
     int r = optim_step(&m->optim, lr, rates->hold_late);
     if (r >= 0 && m->method->target_views > 0)
         r = net_follow(m->net, rates->momentum);
-    if (r >= 0 && m->method->update)
-        r = m->method->update(m->method_state);
     return r;
 }
 

@@ -38,12 +38,12 @@ struct net *model_net(struct model *model);        /* a loan, for ckpt */
 int32_t model_rows(const struct model *model);     /* images that model_infer takes at once */
 int32_t model_features(const struct model *model); /* D */
 
-/* Forward and backward; gradients are left in the net. No optimiser. */
+/* Forward and backward; gradients are left in the net. No optimiser. A step takes
+ * optim.accumulate batches; behind the last one the gradients are the sum of theirs. */
 int model_gradients(struct model *model, const struct model_batch *batch);
-/* SGD on every parameter; then a momentum encoder follows, and the method does what it does last.
- */
+/* The optimiser's step on every parameter; then a momentum encoder follows. */
 int model_update(struct model *model, const struct rates *rates);
-/* The last step's losses, fetched from the device. */
+/* The last step's losses, fetched from the device: means over its batches. */
 int model_losses(struct model *model, struct model_losses *ret);
 
 /* Evaluation: features of n <= model_rows images with running averages; host [n][D]. */

@@ -24,6 +24,7 @@ int net_new(struct ops *ops, struct net **ret)
     arena_init(&net->params, ops);
     arena_init(&net->grads, ops);
     arena_init(&net->momenta, ops);
+    arena_init(&net->sums, ops);
     arena_init(&net->state, ops);
     arena_init(&net->acts, ops);
     *ret = net;
@@ -37,6 +38,7 @@ void net_free(struct net *net)
     arena_done(&net->params);
     arena_done(&net->grads);
     arena_done(&net->momenta);
+    arena_done(&net->sums);
     arena_done(&net->state);
     arena_done(&net->acts);
     free(net);
@@ -118,6 +120,11 @@ struct buffer *net_buffer_units(struct net *net, const char *prefix, const char 
     return b;
 }
 
+static enum net_kind kind_of(const struct param *p)
+{
+    return p->ndim > 1 ? NET_WEIGHTS : NET_VECTORS;
+}
+
 static int param_place(struct net *net, struct param *p)
 {
     size_t bytes = p->count * sizeof(float);
@@ -131,29 +138,38 @@ static int param_place(struct net *net, struct param *p)
 }
 
 /* The three arenas got the same pieces in the same order (the targets come last and are in one
- * only), so a group is one range in each. */
+ * only), so a group and kind is one range in each. */
 static void ranges_find(struct net *net)
 {
     for (size_t i = 0; i < net->n_params; i++) {
         const struct param *p = &net->param[i];
-        struct net_range *range = &net->range[p->group];
+        struct net_range *range = &net->range[p->group][kind_of(p)];
         if (!range->w)
             *range = (struct net_range){p->w, p->d, p->m, 0};
         range->count = (size_t)(p->w - range->w) + p->count;
     }
 }
 
+void net_accumulate(struct net *net)
+{
+    net->accumulate = true;
+}
+
 int net_commit(struct net *net)
 {
-    for (int group = 0; group < PARAM_GROUPS; group++) {
+    for (int order = 0; order < PARAM_GROUPS * NET_KINDS; order++) {
         for (size_t i = 0; i < net->n_params; i++) {
-            if ((int)net->param[i].group != group)
+            struct param *p = &net->param[i];
+            if ((int)p->group * NET_KINDS + (int)kind_of(p) != order)
                 continue;
-            int r = param_place(net, &net->param[i]);
+            int r = param_place(net, p);
             if (r < 0)
                 return r;
         }
     }
+    int rc = net->accumulate ? arena_add(&net->sums, net->grads.bytes, &net->sum) : 0;
+    if (rc < 0)
+        return rc;
     for (size_t i = 0; i < net->n_buffers; i++) {
         struct buffer *b = &net->buffer[i];
         if (b->ndim == 0)
@@ -162,7 +178,8 @@ int net_commit(struct net *net)
         if (r < 0)
             return r;
     }
-    struct arena *arenas[] = {&net->params, &net->grads, &net->momenta, &net->state, &net->acts};
+    struct arena *arenas[] = {&net->params, &net->grads, &net->momenta,
+                              &net->sums,   &net->state, &net->acts};
     for (size_t i = 0; i < ARRAY_LEN(arenas); i++) {
         int r = arena_commit(arenas[i]);
         if (r < 0)
@@ -234,6 +251,15 @@ int net_init(struct net *net, uint64_t seed)
     for (size_t i = 0; r >= 0 && i < net->n_buffers; i++)
         r = buffer_init(net, &net->buffer[i], seed, host);
     return r;
+}
+
+int net_add_up(struct net *net, bool first, bool last)
+{
+    const struct ops *ops = net->ops;
+    size_t count = net->grads.bytes / sizeof(float);
+    int r = first ? ops->copy(ops, net->grads.base, net->sum, count)
+                  : ops->add(ops, net->grads.base, net->sum, count);
+    return r < 0 || !last ? r : ops->copy(ops, net->sum, net->grads.base, count);
 }
 
 int net_follow(struct net *net, float momentum)

@@ -51,19 +51,25 @@ struct buffer {
     bool init_units; /* rows of random direction and length 1 instead */
 };
 
-/* One group's parameters, end to end in the three arenas (with the arena's padding, which is and
- * stays zero): what one sgd_step takes. */
+/* The parameters of one group and kind, end to end in the three arenas (with the arena's padding,
+ * which is and stays zero): what one sgd_step takes. */
 struct net_range {
     float *w, *d, *m;
     size_t count;
 };
 
+/* Weights of two dimensions and more; vectors: norms and biases. */
+enum net_kind { NET_WEIGHTS, NET_VECTORS, NET_KINDS };
+
 struct net {
     struct ops *ops;                     /* a loan */
-    struct arena params, grads, momenta; /* the groups one after another, each in order of adding */
+    struct arena params, grads, momenta; /* by group, kind, and order of adding */
     struct arena state;                  /* the buffers */
     struct arena acts;                   /* modules ask here for activations and scratch */
-    struct net_range range[PARAM_GROUPS];
+    struct net_range range[PARAM_GROUPS][NET_KINDS];
+    bool accumulate;
+    struct arena sums; /* gradients of a step's earlier batches, where they are added up */
+    float *sum;
     struct param param[NET_PARAMS_MAX];
     size_t n_params;
     struct buffer buffer[NET_BUFFERS_MAX];
@@ -83,7 +89,14 @@ struct buffer *net_buffer(struct net *net, const char *prefix, const char *name,
 struct buffer *net_buffer_units(struct net *net, const char *prefix, const char *name, int64_t rows,
                                 int64_t dim);
 
+/* Before net_commit: gradients of several batches will be added up. */
+void net_accumulate(struct net *net);
+
 int net_commit(struct net *net); /* after all modules are built: makes the arenas */
+
+/* The gradients become the sum of theirs and those of the batches before; first and last batch of
+ * the sum told. */
+int net_add_up(struct net *net, bool first, bool last);
 
 /* Every parameter by its init rule from RNG_INIT streams (seed, sample = index of the parameter);
  * conv weights are drawn in OIHW order, so every back end starts the same. A target begins as a

@@ -21,6 +21,8 @@ static const char *const stems[] = {"imagenet", "cifar", NULL};
 static const char *const jitter_orders[] = {"image", "batch", NULL};
 static const char *const schedules[] = {"cosine", "constant", NULL};
 static const char *const momentum_schedules[] = {"auto", "constant", "cosine", NULL};
+static const char *const optim_names[] = {"sgd", "lars", NULL};
+static const char *const decays[] = {"all", "weights", NULL};
 static const char *const queue_sources[] = {"key", "query", NULL};
 static const char *const schedule_units[] = {"epoch", "step", NULL};
 
@@ -158,15 +160,24 @@ static const struct conf_option options[] = {
      "train by these heads alone, without the method's objective"},
 
     {"optim.epochs", CONF_INT, AT(optim.epochs), "200", 1, 1e6, NULL, "passes over the dataset"},
+    {"optim.accumulate", CONF_INT, AT(optim.accumulate), "1", 1, 4096, "batches",
+     "whose gradients are added up for a step"},
+    {"optim.name", CONF_ENUM, AT(optim.name), "sgd", 0, 0, NULL,
+     "sgd, or lars (not on norms and biases)", optim_names},
+    {"optim.trust", CONF_FLOAT, AT(optim.trust), "1e-3", 1e-6, 1, NULL, "lars's coefficient"},
     {"optim.base_lr", CONF_FLOAT, AT(optim.base_lr), ".03", 0, 1e3, NULL,
-     "learning rate for 256 images a step; scaled with data.batch"},
+     "learning rate for 256 images a step; scaled with what a step takes"},
     {"optim.weight_decay", CONF_FLOAT, AT(optim.weight_decay), "5e-4", 0, 1, NULL,
-     "on every parameter"},
+     "pulls weights to 0"},
+    {"optim.decay", CONF_ENUM, AT(optim.decay), "all", 0, 0, NULL,
+     "weight decay on all parameters, or not on norms and biases", decays},
     {"optim.momentum", CONF_FLOAT, AT(optim.momentum), ".9", 0, .9999, NULL, "of SGD"},
     {"optim.schedule", CONF_ENUM, AT(optim.schedule), "cosine", 0, 0, NULL,
      "of the learning rate (SimSiam's predictor keeps the first)", schedules},
     {"optim.schedule_unit", CONF_ENUM, AT(optim.schedule_unit), "epoch", 0, 0, NULL,
      "it changes with each epoch or each step", schedule_units},
+    {"optim.warmup", CONF_FLOAT, AT(optim.warmup), "0", 0, 1e6, "epochs",
+     "the learning rate rises from near 0 at first"},
 
     {"knn.every", CONF_INT, AT(knn.every), "1", 0, 1e6, "epochs",
      "between nearest-neighbour scores, 0 = never"},

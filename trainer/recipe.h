@@ -12,6 +12,8 @@
 
 enum recipe_schedule { SCHEDULE_COSINE, SCHEDULE_CONSTANT };
 enum recipe_schedule_unit { SCHEDULE_EPOCH, SCHEDULE_STEP };
+enum recipe_optim { OPTIM_SGD, OPTIM_LARS };
+enum recipe_decay { DECAY_ALL, DECAY_WEIGHTS };
 enum recipe_stem { STEM_IMAGENET, STEM_CIFAR };
 enum recipe_momentum { MOMENTUM_AUTO, MOMENTUM_CONSTANT, MOMENTUM_COSINE };
 enum recipe_queue_source { QUEUE_KEY, QUEUE_QUERY };
@@ -101,9 +103,14 @@ struct recipe {
     } augself;
     struct {
         int64_t epochs;
-        double base_lr; /* lr = base_lr * batch / 256 */
+        int64_t accumulate; /* batches a step */
+        int name;           /* enum recipe_optim */
+        double trust;       /* LARS's coefficient */
+        double base_lr;     /* lr = base_lr * batch * accumulate / 256 */
         double weight_decay, momentum;
+        int decay; /* enum recipe_decay */
         int schedule, schedule_unit;
+        double warmup; /* epochs */
     } optim;
     struct {
         int64_t every;            /* epochs, 0 = never */

@@ -9,9 +9,10 @@
 struct schedule {
     enum recipe_schedule kind;
     enum recipe_schedule_unit unit;
-    double lr; /* the initial one: base_lr * batch / 256 (Goyal et al. 2017); constant groups' */
-    uint64_t epochs, steps; /* steps: of one epoch */
-    double momentum;        /* of a momentum encoder */
+    double lr; /* the peak: base_lr * images a step / 256 (Goyal et al. 2017); constant groups' */
+    double epochs, steps; /* of the run; of an epoch, with optim.accumulate no whole number */
+    double warmup;        /* epochs */
+    double momentum;      /* of a momentum encoder */
     bool momentum_cosine;
     uint64_t frozen; /* steps in which late parameters stand still */
 };
@@ -23,10 +24,11 @@ struct rates {
     bool hold_late; /* PARAM_LATE stands still */
 };
 
-void schedule_init(struct schedule *schedule, const struct recipe *recipe, uint64_t epoch_steps);
+void schedule_init(struct schedule *schedule, const struct recipe *recipe, uint64_t epoch_batches);
 
-/* step counts from 0 over the whole run. Cosine: lr/2 (1 + cos(pi t/T)), PyTorch's
- * CosineAnnealingLR with eta_min 0; t counts epochs or steps by the unit. */
+/* step counts from 0 over the whole run; t counts epochs or steps by the unit. Warm-up over W of
+ * them: lr (t + 1) / W. Then lr/2 (1 + cos(pi (t - W) / (T - W))), PyTorch's CosineAnnealingLR with
+ * eta_min 0. */
 double schedule_lr(const struct schedule *schedule, uint64_t step);
 
 /* The momentum encoder's momentum: constant, or 1 - (1 - base) (1 + cos(pi t/T)) / 2 (BYOL, Grill

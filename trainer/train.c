@@ -47,6 +47,8 @@ struct train {
     struct model_losses losses; /* of the last step */
     double begin_s, away_s;     /* away: not stepping (evaluation, checkpoints) */
     double knn_first, knn_last; /* below 0: not measured */
+    bool epoch_end;             /* the last step ended an epoch */
+    bool torn;                  /* within a step: the net is no state to keep */
     bool warned;                /* of a collapse */
 };
 
@@ -108,6 +110,16 @@ static int find_loaders(struct train *t)
     return 0;
 }
 
+static uint64_t batches_a_step(const struct train *t)
+{
+    return (uint64_t)t->recipe->optim.accumulate;
+}
+
+static uint64_t images_a_step(const struct train *t)
+{
+    return batches_a_step(t) * (uint64_t)t->recipe->data.batch;
+}
+
 static int open_recv(struct train *t)
 {
     struct spec spec;
@@ -132,7 +144,11 @@ static int open_recv(struct train *t)
                        t->folder.path);
     memcpy(t->place.session, info->session, DIGEST_BYTES);
     schedule_init(&t->schedule, t->recipe, info->batches);
-    t->end = (uint64_t)t->recipe->optim.epochs * info->batches;
+    t->end = (uint64_t)t->recipe->optim.epochs * info->batches / batches_a_step(t);
+    if (t->end == 0)
+        return err_set(-EINVAL, "optim.accumulate: %" PRId64 " batches; the run has only %" PRIu64,
+                       t->recipe->optim.accumulate,
+                       (uint64_t)t->recipe->optim.epochs * info->batches);
     if (t->config->steps && t->config->steps < t->end)
         t->end = t->config->steps;
     return 0;
@@ -242,13 +258,13 @@ static int guard(struct train *t)
     return 0;
 }
 
-static int tell_step(struct train *t, double lr, double wait_s)
+static int tell_step(struct train *t, uint32_t epoch, double lr, double wait_s)
 {
     char tags[MODEL_LOSSES_MAX][BOARD_TAG_MAX];
     struct board_scalar scalars[MODEL_LOSSES_MAX + 3];
     size_t n = 0;
     const struct progress_step step = {.step = t->place.step,
-                                       .epoch = t->place.epoch,
+                                       .epoch = epoch,
                                        .losses = &t->losses,
                                        .lr = lr,
                                        .now_s = stat_now() - t->away_s,
@@ -264,16 +280,36 @@ static int tell_step(struct train *t, double lr, double wait_s)
     return rc < 0 ? rc : board_scalars(t->board, wall_s(), (int64_t)t->place.step, scalars, n);
 }
 
-/* recv -> net -> loss -> optim, and word of it. */
+/* recv -> net -> loss. A step once begun is not interrupted by a signal: its first batches have
+ * moved averages and queues already. The place moves on when the step is done. */
+static int take_batch(struct train *t, bool first)
+{
+    struct recv_batch batch;
+    int rc = recv_next(t->recv, first ? t->config->stop : NULL, &batch);
+    if (rc < 0)
+        return rc;
+    t->torn = true;
+    rc = model_gradients(t->model, &batch.model);
+    recv_release(t->recv, &batch);
+    return rc;
+}
+
+static void move_on(struct train *t)
+{
+    uint64_t batches = recv_info(t->recv)->batches;
+    uint64_t index = t->place.index + batches_a_step(t);
+    t->place.step++;
+    t->place.epoch += (uint32_t)(index / batches);
+    t->place.index = (uint32_t)(index % batches);
+}
+
+/* The batches of a step -> optim, and word of it. */
 static int take_step(struct train *t)
 {
     double waited_s = recv_counts(t->recv)->wait_s;
-    struct recv_batch batch;
-    int rc = recv_next(t->recv, t->config->stop, &batch);
-    if (rc < 0)
-        return rc;
-    rc = model_gradients(t->model, &batch.model);
-    recv_release(t->recv, &batch);
+    int rc = 0;
+    for (uint64_t i = 0; rc == 0 && i < batches_a_step(t); i++)
+        rc = take_batch(t, i == 0);
     struct rates rates;
     schedule_rates(&t->schedule, t->place.step, &rates);
     if (rc == 0)
@@ -282,26 +318,24 @@ static int take_step(struct train *t)
         rc = model_losses(t->model, &t->losses);
     if (rc < 0)
         return rc;
-    t->place.step++;
+    uint32_t epoch = t->place.epoch;
+    move_on(t);
+    t->torn = false;
     rc = guard(t);
     if (rc == 0)
-        rc = tell_step(t, (double)rates.lr, recv_counts(t->recv)->wait_s - waited_s);
-    if (++t->place.index == recv_info(t->recv)->batches) {
-        t->place.index = 0;
-        t->place.epoch++;
-    }
+        rc = tell_step(t, epoch, (double)rates.lr, recv_counts(t->recv)->wait_s - waited_s);
+    t->epoch_end = t->place.epoch > epoch;
     return rc;
 }
 
 /* What falls due after a step. */
 static int after_step(struct train *t)
 {
-    bool epoch_end = t->place.index == 0;
     uint64_t every = (uint64_t)t->recipe->checkpoint.every;
     int rc = 0;
-    if (every ? t->place.step % every == 0 : epoch_end)
+    if (every ? t->place.step % every == 0 : t->epoch_end)
         rc = save_checkpoint(t);
-    if (rc == 0 && epoch_end && knn_wanted(t) && t->place.epoch % t->recipe->knn.every == 0) {
+    if (rc == 0 && t->epoch_end && knn_wanted(t) && t->place.epoch % t->recipe->knn.every == 0) {
         rc = score_knn(t);
         if (rc == 0)
             rc = tell_knn(t);
@@ -341,7 +375,7 @@ static int begin(struct train *t)
     const struct progress_config config = {.path = t->folder.metrics,
                                            .first_step = t->place.step,
                                            .steps = t->end,
-                                           .images = (uint32_t)t->recipe->data.batch,
+                                           .images = (uint32_t)images_a_step(t),
                                            .terminal = stderr,
                                            .line_every_s = LINE_EVERY_S};
     if (rc == 0)
@@ -371,12 +405,13 @@ static int finish(struct train *t)
     return rc < 0 ? rc : ckpt_save_backbone(model_net(t->model), t->folder.backbone);
 }
 
-/* The loaders went away for good: what was learned since the last checkpoint stays. */
+/* The loaders went away for good: what was learned since the last checkpoint stays, unless they
+ * went in the middle of a step. */
 static void keep_work(struct train *t, int rc)
 {
     char why[ERR_TEXT_MAX];
     snprintf(why, sizeof why, "%s", err_text());
-    if (t->saved != t->place.step && save_checkpoint(t) < 0)
+    if (!t->torn && t->saved != t->place.step && save_checkpoint(t) < 0)
         log_error("%s", err_text());
     err_set(rc, "%s", why);
 }
@@ -385,7 +420,7 @@ static void summarise(struct train *t, uint64_t first)
 {
     const struct recv_counts *c = recv_counts(t->recv);
     double seconds = stat_now() - t->begin_s, stepping = seconds - t->away_s;
-    double images = (double)(t->place.step - first) * (double)t->recipe->data.batch;
+    double images = (double)(t->place.step - first) * (double)images_a_step(t);
     progress_break(t->progress);
     printf("run     %s\n", t->folder.path);
     printf("steps   %" PRIu64 " of %" PRIu64

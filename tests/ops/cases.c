@@ -386,11 +386,16 @@ void case_sgd(struct bed *bed, const struct op_case *s)
     size_t count = (size_t)s->n * (size_t)s->c;
     const float lr = 1e-3f;
     struct sgd sgd = {
-        .lr = bed_floats(bed, &lr, 1), .lr_scale = .5f, .momentum = .9f, .weight_decay = 5e-4f};
+        .lr = bed_floats(bed, &lr, 1), .scale = .5f, .momentum = .9f, .weight_decay = 5e-4f};
     float *w = bed_floats(bed, bed_random(bed, count, -1, 1), count);
     float *d = bed_floats(bed, bed_random(bed, count, -1, 1), count);
     float *m = bed_floats(bed, bed_random(bed, count, -1, 1), count);
     BED_RUN(bed, "sgd_step", o->sgd_step(o, &sgd, w, d, m, count));
     bed_keep(bed, "sgd_step: w", w, count, rounding);
     bed_keep(bed, "sgd_step: m", m, count, rounding);
+    BED_RUN(bed, "lars_step", o->lars_step(o, &sgd, .001f, w, d, m, count));
+    bed_keep(bed, "lars_step: w", w, count, rounding);
+    bed_keep(bed, "lars_step: m", m, count, rounding);
+    BED_RUN(bed, "ema_step", o->ema_step(o, .75f, d, w, count));
+    bed_keep(bed, "ema_step", w, count, rounding);
 }

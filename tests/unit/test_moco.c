@@ -45,7 +45,7 @@ static void queue_of_keys(void **state)
         method_bed_loss(&bed);
         assert_int_equal(method_moco.backward(bed.state, &bed.y, &bed.dy), 0);
         assert_memory_equal(before, keys->data, sizeof(before)); /* the gradient is of the old */
-        assert_int_equal(method_moco.update(bed.state), 0);
+        assert_int_equal(method_moco.after_batch(bed.state), 0);
         assert_int_equal(position->counter, (step + 1) * BED_N % QUEUE);
         assert_memory_not_equal((char *)before + at * sizeof(float), keys->data + at, bytes);
         memcpy(before + at, keys->data + at, bytes);
@@ -66,7 +66,7 @@ static void queue_of_queries(void **state)
     for (int step = 0; step < 2; step++) {
         random_fill(bed.t.data, tensor_count(&bed.t), -1, 1, 10 + (uint32_t)step);
         method_bed_loss(&bed);
-        assert_int_equal(method_moco.update(bed.state), 0);
+        assert_int_equal(method_moco.after_batch(bed.state), 0);
     }
     assert_memory_equal(keys->data, keys->data + BED_N * DIM, BED_N * DIM * sizeof(float));
     method_bed_done(&bed);

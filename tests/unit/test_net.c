@@ -74,20 +74,82 @@ static void groups_are_ranges(void **state)
         char name[16];
         snprintf(name, sizeof(name), "%zu", i);
         add(net, name, 3, (int64_t)i + 1, groups[i]);
+        snprintf(name, sizeof(name), "%zu.vector", i);
+        assert_non_null(net_param(net, "part", name, 1, &(int64_t){(int64_t)i + 2}, groups[i]));
     }
     assert_int_equal(net_commit(net), 0);
     for (size_t i = 0; i < net->n_params; i++) {
         const struct param *p = &net->param[i];
-        for (int group = 0; group < PARAM_GROUPS; group++) {
-            const struct net_range *range = &net->range[group];
+        for (int at = 0; at < PARAM_GROUPS * NET_KINDS; at++) {
+            int group = at / NET_KINDS, kind = at % NET_KINDS;
+            const struct net_range *range = &net->range[group][kind];
             bool inside = p->w >= range->w && p->w + p->count <= range->w + range->count;
-            assert_int_equal(inside, (int)groups[i] == group);
+            bool own = (int)p->group == group && (p->ndim > 1 ? NET_WEIGHTS : NET_VECTORS) == kind;
+            assert_int_equal(inside, own);
             if (inside) {
                 assert_ptr_equal(range->d + (p->w - range->w), p->d);
                 assert_ptr_equal(range->m + (p->w - range->w), p->m);
             }
         }
     }
+    net_free(net);
+    ops_close(ops);
+}
+
+/* The sum of three batches' gradients, the whole arena at once; without the call there is no room.
+ */
+static void sums(void **state)
+{
+    (void)state;
+    struct ops *ops;
+    struct net *net = net_make(&ops);
+    add(net, "one", 3, 4, PARAM_SCHEDULED);
+    add(net, "two", 2, 5, PARAM_CONSTANT);
+    net_accumulate(net);
+    assert_int_equal(net_commit(net), 0);
+    for (int batch = 0; batch < 6; batch++) {
+        for (size_t i = 0; i < net->n_params; i++)
+            for (size_t k = 0; k < net->param[i].count; k++)
+                net->param[i].d[k] = (float)((batch + 1) * (int)(k + i));
+        assert_int_equal(net_add_up(net, batch % 3 == 0, batch % 3 == 2), 0);
+        int sum = batch < 3 ? 1 + 2 + 3 : 4 + 5 + 6;
+        for (size_t i = 0; batch % 3 == 2 && i < net->n_params; i++)
+            for (size_t k = 0; k < net->param[i].count; k++)
+                assert_true(net->param[i].d[k] == (float)(sum * (int)(k + i)));
+    }
+    net_free(net);
+    ops_close(ops);
+}
+
+/* A target begins as its online parameter and follows it; it has no gradient, no momentum. Rows of
+ * units have length 1 and differ. */
+static void targets_and_units(void **state)
+{
+    (void)state;
+    struct ops *ops;
+    struct net *net = net_make(&ops);
+    const int64_t shape[] = {3, 4};
+    struct param *p = net_param(net, "head", "weight", 2, shape, PARAM_SCHEDULED);
+    struct param *t = net_param(net, "momentum.head", "weight", 2, shape, PARAM_TARGET);
+    struct buffer *rows = net_buffer_units(net, "queue", "keys", 5, 8);
+    p->init_bound = 0.5F;
+    assert_ptr_equal(t->online, p);
+    assert_int_equal(net_commit(net), 0);
+    assert_int_equal(net_init(net, 9), 0);
+    assert_null(t->d);
+    assert_null(t->m);
+    assert_memory_equal(t->w, p->w, p->count * sizeof(float));
+    for (int i = 0; i < 5; i++) {
+        double length = 0;
+        for (int k = 0; k < 8; k++)
+            length += (double)rows->data[8 * i + k] * (double)rows->data[8 * i + k];
+        assert_true(fabs(length - 1) < 1e-6);
+        assert_memory_not_equal(rows->data, rows->data + 8 * (i ? i : 1), 8 * sizeof(float));
+    }
+    float before = t->w[5];
+    p->w[5] += 8;
+    assert_int_equal(net_follow(net, 0.75F), 0);
+    assert_true(fabsf(t->w[5] - (before + 2)) < 1e-6F);
     net_free(net);
     ops_close(ops);
 }
@@ -160,8 +222,12 @@ static void conv_layout(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names_and_shapes),  cmocka_unit_test(full),
-        cmocka_unit_test(groups_are_ranges), cmocka_unit_test(initial_values),
+        cmocka_unit_test(sums),
+        cmocka_unit_test(targets_and_units),
+        cmocka_unit_test(names_and_shapes),
+        cmocka_unit_test(full),
+        cmocka_unit_test(groups_are_ranges),
+        cmocka_unit_test(initial_values),
         cmocka_unit_test(conv_layout),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

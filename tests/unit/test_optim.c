@@ -26,7 +26,10 @@ static void three_steps(void **state)
     struct optim optim;
     assert_int_equal(ops_open("ref", 1, &ops), 0);
     assert_int_equal(net_new(ops, &net), 0);
-    assert_int_equal(optim_init(&optim, net, 0.9F, 0.01F), 0);
+    assert_int_equal(optim_init(&optim, net,
+                                &(struct optim_config){
+                                    .momentum = 0.9F, .weight_decay = 0.01F, .gradient_scale = 1}),
+                     0);
     for (int64_t i = 0; i < PARAMS; i++) {
         char name[8];
         snprintf(name, sizeof(name), "%d", (int)i);
@@ -61,10 +64,48 @@ static void three_steps(void **state)
     ops_close(ops);
 }
 
+/* Vectors go without decay where it is said; LARS adapts weights and leaves vectors to SGD; what is
+ * late stands still, momentum and all. */
+static void kinds(void **state)
+{
+    (void)state;
+    struct ops *ops;
+    struct net *net;
+    struct optim optim;
+    for (int lars = 0; lars < 2; lars++) {
+        assert_int_equal(ops_open("ref", 1, &ops), 0);
+        assert_int_equal(net_new(ops, &net), 0);
+        assert_int_equal(optim_init(&optim, net,
+                                    &(struct optim_config){.lars = lars,
+                                                           .trust = 0.5F,
+                                                           .weight_decay = 0.5F,
+                                                           .decay_weights_only = true,
+                                                           .gradient_scale = 0.25F}),
+                         0);
+        struct param *w = net_param(net, "p", "w", 2, (int64_t[]){1, 1}, PARAM_SCHEDULED);
+        struct param *b = net_param(net, "p", "b", 1, (int64_t[]){1}, PARAM_SCHEDULED);
+        struct param *late = net_param(net, "p", "late", 2, (int64_t[]){1, 1}, PARAM_LATE);
+        assert_int_equal(net_commit(net), 0);
+        w->w[0] = b->w[0] = late->w[0] = 2;
+        w->d[0] = b->d[0] = late->d[0] = 4;
+        const float lr[PARAM_GROUPS] = {[PARAM_SCHEDULED] = 1, [PARAM_LATE] = 1};
+        assert_int_equal(optim_step(&optim, lr, true), 0);
+        /* g = 4/4 + 2/2 = 2; LARS multiplies it by trust * |w| / |g| = 1/2 */
+        assert_true(w->w[0] == (lars ? 1 : 0));
+        assert_true(b->w[0] == 1);
+        assert_true(late->w[0] == 2 && late->m[0] == 0);
+        assert_int_equal(optim_step(&optim, lr, false), 0);
+        assert_true(late->w[0] == (lars ? 1 : 0));
+        net_free(net);
+        ops_close(ops);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(three_steps),
+        cmocka_unit_test(kinds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

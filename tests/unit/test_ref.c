@@ -102,8 +102,8 @@ static void test_fill_add(void **state)
 static void test_sgd(void **state)
 {
     const struct ops *o = *state;
-    const float lr = 0.2f;
-    struct sgd s = {.lr = &lr, .lr_scale = 0.5f, .momentum = 0.9f, .weight_decay = 0.01f};
+    const float lr = 0.1f;
+    struct sgd s = {.lr = &lr, .scale = 0.5f, .momentum = 0.9f, .weight_decay = 0.01f};
     float w[3] = {1, -2, .5f}, m[3] = {0};
     static const float d[3] = {.5f, .25f, -1};
     static const float want[3][3] = {{0.949000001f, -2.023f, 0.5995f},
@@ -112,11 +112,45 @@ static void test_sgd(void **state)
     for (int step = 0; step < 3; step++) {
         float now[3];
         for (size_t i = 0; i < 3; i++)
-            now[i] = d[i] * (float)(step + 1);
+            now[i] = 2 * d[i] * (float)(step + 1); /* halved again by the scale */
         assert_int_equal(o->sgd_step(o, &s, w, now, m, 3), 0);
         assert_near(w, want[step], 3);
     }
     assert_near(m, (const float[]){2.82966232f, 1.34717631f, -5.59167004f}, 3);
+}
+
+/* LARS as MoCo v3's optimizer has it: three steps in float64. */
+static void test_lars(void **state)
+{
+    const struct ops *o = *state;
+    const float lr = 0.1f;
+    struct sgd s = {.lr = &lr, .scale = 1, .momentum = 0.9f, .weight_decay = 0.01f};
+    float w[3] = {1, -2, .5f}, m[3] = {0};
+    const float d[3] = {.5f, .25f, -1};
+    double w64[3] = {1, -2, .5}, m64[3] = {0};
+    for (int step = 0; step < 3; step++) {
+        double w2 = 0, g2 = 0, g[3];
+        for (size_t i = 0; i < 3; i++) {
+            g[i] = (double)d[i] + 0.01 * w64[i];
+            w2 += w64[i] * w64[i];
+            g2 += g[i] * g[i];
+        }
+        for (size_t i = 0; i < 3; i++) {
+            m64[i] = 0.9 * m64[i] + 0.02 * sqrt(w2 / g2) * g[i];
+            w64[i] -= 0.1 * m64[i];
+        }
+        assert_int_equal(o->lars_step(o, &s, 0.02f, w, d, m, 3), 0);
+        for (size_t i = 0; i < 3; i++) {
+            assert_true(fabs((double)w[i] - w64[i]) < 1e-6);
+            assert_true(fabs((double)m[i] - m64[i]) < 1e-6);
+        }
+    }
+    float zero[3] = {0}, none[3] = {0}; /* nothing to adapt to: as SGD */
+    assert_int_equal(o->lars_step(o, &s, 0.02f, zero, d, none, 3), 0);
+    assert_near(none, d, 3);
+    float average[3] = {4, 0, 8};
+    assert_int_equal(o->ema_step(o, 0.75f, d, average, 3), 0);
+    assert_near(average, (const float[]){3.125f, .0625f, 5.75f}, 3);
 }
 
 int main(void)
@@ -125,7 +159,7 @@ int main(void)
         cmocka_unit_test(test_memory), cmocka_unit_test(test_layout_is_plain),
         cmocka_unit_test(test_input),  cmocka_unit_test(test_linear),
         cmocka_unit_test(test_pair),   cmocka_unit_test(test_fill_add),
-        cmocka_unit_test(test_sgd),
+        cmocka_unit_test(test_sgd),    cmocka_unit_test(test_lars),
     };
     return cmocka_run_group_tests(tests, open_ref, close_ref);
 }

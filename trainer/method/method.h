@@ -58,8 +58,7 @@ struct method {
     /* The losses, and the gradients at the heads' ends. */
     int (*forward)(void *state, const struct method_input *in);
     int (*backward)(void *state, const struct tensor *y, struct tensor *dy); /* overwrites dy */
-    /* After the optimiser's step; NULL = nothing. Targets have followed already. */
-    int (*update)(void *state);
+    int (*after_batch)(void *state); /* behind a batch's backward; NULL = nothing */
     void (*free)(void *state); /* NULL is fine */
 };
 

@@ -5,7 +5,7 @@
  *     y -> projector -> q,  t -> momentum projector -> k, both of length 1
  *     loss = InfoNCE of q against its k and the queue's keys, divided by the temperature
  * The queue (buffer queue.keys [K,D], a ring that begins at queue.position) takes a batch of keys
- * after each step: the momentum encoder's, or, as AugSelf's published code has it, the queries. */
+ * after each of them: the momentum encoder's, or, as AugSelf's published code has it, the queries. */
 #include "common/auto.h"
 #include "common/err.h"
 #include "trainer/method/method.h"
@@ -148,7 +148,7 @@ static int moco_backward(void *state, const struct tensor *y, struct tensor *dy)
 }
 
 /* The queue holds a whole number of batches, so a batch never wraps around. */
-static int moco_update(void *state)
+static int moco_after_batch(void *state)
 {
     struct moco *m = state;
     const struct ops *ops = m->net->ops;
@@ -176,6 +176,6 @@ const struct method method_moco = {
     .build = moco_build,
     .forward = moco_forward,
     .backward = moco_backward,
-    .update = moco_update,
+    .after_batch = moco_after_batch,
     .free = moco_free,
 };

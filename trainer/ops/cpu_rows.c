@@ -48,9 +48,9 @@ static int add(const struct ops *o, const float *a, float *sum, size_t count)
 static void sgd_run(const struct sgd *s, float lr, float *restrict w, const float *restrict d,
                     float *restrict m, size_t count)
 {
-    float momentum = s->momentum, decay = s->weight_decay;
+    float momentum = s->momentum, decay = s->weight_decay, scale = s->scale;
     for (size_t i = 0; i < count; i++) {
-        float g = d[i] + decay * w[i];
+        float g = scale * d[i] + decay * w[i];
         m[i] = momentum * m[i] + g;
         w[i] -= lr * m[i];
     }
@@ -60,7 +60,7 @@ static int sgd_step(const struct ops *o, const struct sgd *s, float *w, const fl
                     size_t count)
 {
     const struct cpu *cpu = o->state;
-    float lr = *s->lr * s->lr_scale;
+    float lr = *s->lr;
 #pragma omp parallel for num_threads(cpu->threads) schedule(static)
     for (size_t i = 0; i < count; i += RUN)
         sgd_run(s, lr, w + i, d + i, m + i, least(RUN, count - i));

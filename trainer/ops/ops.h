@@ -63,7 +63,8 @@ struct maxpool_shape {
 
 struct sgd {
     const float *lr; /* one number in back-end memory */
-    float lr_scale, momentum, weight_decay;
+    float scale;     /* of the gradient: 1 / batches that were added up */
+    float momentum, weight_decay;
 };
 
 struct ops {
@@ -190,9 +191,14 @@ struct ops {
      * times sqrt(D): 1 = spread out, 0 = collapsed or one row (SimSiam section 4.1) */
     int (*spread)(const struct ops *o, const struct tensor *x, float *ret);
 
-    /* --- optimiser: PyTorch's SGD. g = d + weight_decay*w; m = momentum*m + g; w -= lr*m --- */
+    /* --- optimiser: PyTorch's SGD. g = scale*d + weight_decay*w; m = momentum*m + g; w -= lr*m
+     * --- */
     int (*sgd_step)(const struct ops *o, const struct sgd *s, float *w, const float *d, float *m,
                     size_t count);
+    /* LARS (You et al. 2017, arXiv 1708.03888) of one tensor: as SGD, but g is multiplied by
+     * trust * |w| / |g| where neither is 0. */
+    int (*lars_step)(const struct ops *o, const struct sgd *s, float trust, float *w,
+                     const float *d, float *m, size_t count);
     /* a momentum encoder's: average = momentum * average + (1 - momentum) * w */
     int (*ema_step)(const struct ops *o, float momentum, const float *w, float *average,
                     size_t count);

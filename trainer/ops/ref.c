@@ -5,6 +5,7 @@
  * losses. Does not try to be fast. */
 #include "trainer/ops/ref.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -191,10 +192,29 @@ static int sgd_step(const struct ops *o, const struct sgd *s, float *w, const fl
                     size_t count)
 {
     (void)o;
-    float lr = *s->lr * s->lr_scale;
+    float lr = *s->lr;
     for (size_t i = 0; i < count; i++) {
-        float g = d[i] + s->weight_decay * w[i];
+        float g = s->scale * d[i] + s->weight_decay * w[i];
         m[i] = s->momentum * m[i] + g;
+        w[i] -= lr * m[i];
+    }
+    return 0;
+}
+
+static int lars_step(const struct ops *o, const struct sgd *s, float trust, float *w,
+                     const float *d, float *m, size_t count)
+{
+    (void)o;
+    double w2 = 0, g2 = 0;
+    for (size_t i = 0; i < count; i++) {
+        double g = (double)(s->scale * d[i] + s->weight_decay * w[i]);
+        w2 += (double)w[i] * (double)w[i];
+        g2 += g * g;
+    }
+    float lr = *s->lr, adapt = w2 > 0 && g2 > 0 ? (float)((double)trust * sqrt(w2 / g2)) : 1;
+    for (size_t i = 0; i < count; i++) {
+        float g = s->scale * d[i] + s->weight_decay * w[i];
+        m[i] = s->momentum * m[i] + adapt * g;
         w[i] -= lr * m[i];
     }
     return 0;
@@ -232,5 +252,6 @@ void ops_ref_fill(struct ops *ops)
     ref_loss_fill(ops);
     ref_contrast_fill(ops);
     ops->sgd_step = sgd_step;
+    ops->lars_step = lars_step;
     ops->ema_step = ema_step;
 }
