@@ -5,7 +5,8 @@
  *     y -> projector -> q,  t -> momentum projector -> k, both of length 1
  *     loss = InfoNCE of q against its k and the queue's keys, divided by the temperature
  * The queue (buffer queue.keys [K,D], a ring that begins at queue.position) takes a batch of keys
- * after each of them: the momentum encoder's, or, as AugSelf's published code has it, the queries. */
+ * after each of them: those of the momentum encoder, or, as in AugSelf's published code, the
+ * queries. */
 #include "common/auto.h"
 #include "common/err.h"
 #include "trainer/method/method.h"
