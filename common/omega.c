@@ -439,15 +439,16 @@ int omega_json(const struct omega *omega, const struct omega_place *place, char 
         ret, cap,
         "{\"epoch\":%" PRIu32 ",\"batch\":%" PRIu32 ",\"sample\":%" PRIu32 ",\"view\":%" PRIu32
         ",\"label\":%s,\"source\":[%" PRIu32 ",%" PRIu32 "],\"crop\":[%" PRId32 ",%" PRId32
-        ",%" PRId32 ",%" PRId32 "],\"flip\":%s,"
+        ",%" PRId32 ",%" PRId32 "],\"size\":%" PRIu32 ",\"flip\":%s,"
         "\"jitter\":{\"applied\":%s,\"brightness\":%.9g,\"contrast\":%.9g,\"saturation\":%.9g,"
         "\"hue\":%.9g,\"order\":[%u,%u,%u,%u]},\"grayscale\":%s,"
-        "\"blur\":{\"applied\":%s,\"sigma\":%.9g},"
+        "\"blur\":{\"applied\":%s,\"sigma\":%.9g,\"kernel\":%u},"
         "\"solarize\":{\"applied\":%s,\"threshold\":%.9g},\"rotation\":%u}",
         place->epoch, place->batch, o->sample, place->view, label, o->source_w, o->source_h,
-        o->crop_top, o->crop_left, o->crop_height, o->crop_width, json_bool(o->flip),
+        o->crop_top, o->crop_left, o->crop_height, o->crop_width, place->size, json_bool(o->flip),
         json_bool(o->jitter.applied), o->jitter.brightness, o->jitter.contrast,
         o->jitter.saturation, o->jitter.hue, o->jitter.order[0], o->jitter.order[1],
         o->jitter.order[2], o->jitter.order[3], json_bool(o->grayscale), json_bool(o->blur.applied),
-        o->blur.sigma, json_bool(o->solarize.applied), o->solarize.threshold, o->rotation);
+        o->blur.sigma, o->blur.kernel, json_bool(o->solarize.applied), o->solarize.threshold,
+        o->rotation);
 }

@@ -124,9 +124,11 @@ void omega_difference(enum augself_kind kind, const struct omega *a, const struc
                       const struct omega *b, const struct view_spec *law_b, float *ret);
 
 /* One line of JSON without a newline; the format is in docs/protocol.md. Returns the length, as
- * snprintf. Numbers read back to the same floats. */
+ * snprintf. Numbers read back to the same floats: the line and the source image are enough to
+ * render the view again. */
 struct omega_place {
     uint32_t epoch, batch, view;
+    uint32_t size; /* of the view, pixels */
     int64_t label; /* -1 = none */
 };
 int omega_json(const struct omega *omega, const struct omega_place *place, char *ret, size_t cap);

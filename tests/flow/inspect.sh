@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # inspect: a real loader, looked at from outside. The batch that inspect fetches has the tensors and the
-# omega lines that docs/protocol.md promises, is the same when fetched again, and the tap tells of it
-# what the batch itself does; bad arguments and a missing loader give one line and the right code.
+# omega lines that docs/protocol.md promises, with small views as well, is the same when fetched again,
+# and the tap tells of it what the batch itself does; bad arguments and a missing loader give one line and the right code.
 #   inspect.sh LOADERD INSPECT SYNTH
 set -eu
 loaderd=$1
@@ -28,8 +28,9 @@ EOF
 "$loaderd" --config "$dir/loaderd.yaml" 2>"$dir/log" &
 daemon=$!
 
+at="ipc://$dir/loader.sock"
 fetch() { # NAME
-    "$inspect" batch "ipc://$dir/loader.sock" --recipe "$dir/recipe.yaml" --epoch 1 --index 2 \
+    "$inspect" batch "$at" --recipe "$dir/recipe.yaml" --epoch 1 --index 2 \
         --out "$dir/$1.safetensors" --omega "$dir/$1.jsonl" >"$dir/said"
 }
 fetch a
@@ -60,8 +61,8 @@ assert shapes == {"views": ("U8", [2, 8, 32, 32, 3]), "labels": ("I64", [8]), "s
 
 views = [json.loads(line) for line in open(f"{folder}/a.jsonl")]
 assert len(views) == 16
-keys = ["epoch", "batch", "sample", "view", "label", "source", "crop", "flip", "jitter", "grayscale",
-        "blur", "solarize", "rotation"]
+keys = ["epoch", "batch", "sample", "view", "label", "source", "crop", "size", "flip", "jitter",
+        "grayscale", "blur", "solarize", "rotation"]
 for i, v in enumerate(views):
     assert list(v) == keys, list(v)
     assert (v["epoch"], v["batch"], v["view"]) == (1, 2, i // 8)
@@ -71,10 +72,50 @@ for i, v in enumerate(views):
     assert sorted(v["jitter"]["order"]) == [0, 1, 2, 3]
     assert all(math.isfinite(v["jitter"][k]) for k in ("brightness", "contrast", "saturation", "hue"))
     assert isinstance(v["flip"], bool) and isinstance(v["blur"]["applied"], bool)
+    assert (v["size"], v["blur"]["kernel"]) == (32, 5)
 assert len({v["sample"] for v in views}) == 8
 EOF
 
-"$inspect" sheet "ipc://$dir/loader.sock" --recipe "$dir/recipe.yaml" --samples 5 --out "$dir/s.png" >"$dir/said"
+# Multi-crop and an asymmetric second view: small views are apart, each view keeps its own law.
+"$inspect" batch "$at" --recipe "$dir/recipe.yaml" --set 'views.small={count: 3, size: 16}' \
+    --set 'views.small.crop.scale=[.05, .14]' --set 'views.second={blur: {p: 1}, flip: 0}' \
+    --set views.blur.p=0 --out "$dir/m.safetensors" --omega "$dir/m.jsonl" >"$dir/said"
+grep -q '5 views of 8 samples' "$dir/said"
+python3 - "$dir" <<'EOF'
+import json, struct, sys
+
+folder = sys.argv[1]
+with open(f"{folder}/m.safetensors", "rb") as f:
+    (length,) = struct.unpack("<Q", f.read(8))
+    header = json.loads(f.read(length))
+    body = f.read()
+shapes = {k: v["shape"] for k, v in header.items() if k != "__metadata__"}
+assert shapes == {"views": [2, 8, 32, 32, 3], "small": [3, 8, 16, 16, 3], "labels": [8], "samples": [8]}, shapes
+images = {}  # every image of the batch is another one
+for name, side in (("views", 32), ("small", 16)):
+    begin, end = header[name]["data_offsets"]
+    step = side * side * 3
+    for i in range(begin, end, step):
+        images[body[i:i + step]] = name
+assert len(images) == 40, len(images)
+
+lines = [json.loads(line) for line in open(f"{folder}/m.jsonl")]
+assert [v["view"] for v in lines] == [n for n in range(5) for _ in range(8)]
+for v in lines:
+    (w, h), (top, left, height, width) = v["source"], v["crop"]
+    small = v["view"] >= 2
+    assert v["size"] == (16 if small else 32)
+    assert not small or .04 < height * width / (w * h) < .16, v
+    assert v["blur"]["applied"] == (v["view"] == 1)
+    assert not (v["view"] == 1 and v["flip"])
+assert any(v["flip"] for v in lines) and not all(v["flip"] for v in lines if v["view"] != 1)
+EOF
+"$inspect" sheet "$at" --recipe "$dir/recipe.yaml" --set 'views.small={count: 3, size: 16}' --samples 5 \
+    --out "$dir/m.png" >"$dir/said"
+# 5 cells: two views of 32 and a row of three of 16, all enlarged 4 times
+grep -q 'm.png: 1338x210' "$dir/said" || { cat "$dir/said"; exit 1; }
+
+"$inspect" sheet "$at" --recipe "$dir/recipe.yaml" --samples 5 --out "$dir/s.png" >"$dir/said"
 head -c 4 "$dir/s.png" | grep -q PNG
 
 # refused CODE TEXT COMMAND...: ends with that code and one line that has TEXT.
@@ -88,7 +129,6 @@ refused() {
     grep -q -- "$text" "$dir/err" || { echo "no '$text' in:"; cat "$dir/err"; exit 1; }
     [ "$(wc -l <"$dir/err")" -eq 1 ]
 }
-at="ipc://$dir/loader.sock"
 refused 64 'no such verb' "$inspect" look
 refused 64 'needs ENDPOINT' "$inspect" batch "$at"
 refused 64 'whole number' "$inspect" batch "$at" --recipe "$dir/recipe.yaml" --index -1 --out "$dir/x"

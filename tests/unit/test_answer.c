@@ -13,25 +13,24 @@ static struct spec spec;
 static struct link_message message; /* too large for a stack */
 static struct wire_batch header;
 static struct model_batch model;
-static unsigned char pixels[V * N * IMAGE];
+static unsigned char pixels[V * N * IMAGE]; /* views may be smaller */
 static struct omega omegas[V * N];
 static const int64_t labels[N] = {1, 2, 3, -1};
 
 /* View 0 in frames of 3 and 1 images, view 1 in one frame. */
-static int setup(void **state)
+static void fill(uint32_t side_0, uint32_t side_1)
 {
-    (void)state;
     static const uint32_t images[] = {3, 1, 4};
     spec = (struct spec){.batch = N, .n_views = V};
     header = (struct wire_batch){.n_samples = N, .n_views = V, .omega = omegas, .labels = labels};
     memset(&message, 0, sizeof message);
     for (size_t i = 0; i < sizeof pixels; i++)
         pixels[i] = (unsigned char)(i * 7 + i / 251);
-    for (uint32_t v = 0; v < V; v++)
-        spec.views[v].size = header.sizes[v] = SIDE;
+    spec.views[0].size = header.sizes[0] = side_0;
+    spec.views[1].size = header.sizes[1] = side_1;
     const unsigned char *at = pixels;
     for (uint32_t f = 0; f < ARRAY_LEN(images); f++) {
-        uint32_t bytes = images[f] * IMAGE;
+        uint32_t side = f < 2 ? side_0 : side_1, bytes = images[f] * side * side * 3;
         message.frames[f].data = at;
         message.frames[f].len = bytes;
         header.frames[f].bytes = bytes;
@@ -39,6 +38,12 @@ static int setup(void **state)
         at += bytes;
     }
     message.n_frames = header.n_frames = ARRAY_LEN(images);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    fill(SIDE, SIDE);
     return 0;
 }
 
@@ -60,6 +65,25 @@ static void test_whole(void **state)
     assert_ptr_equal(model.run[2].pixels, pixels + 4 * IMAGE);
     assert_ptr_equal(model.omega, omegas);
     assert_ptr_equal(model.labels, labels);
+}
+
+/* Large and small views of one batch: each run has the rows of its own view's size. */
+static void test_sizes(void **state)
+{
+    (void)state;
+    fill(SIDE, SIDE / 2);
+    expect(100, NULL);
+    assert_int_equal(model.n_runs, 3);
+    assert_int_equal(model.run[1].rows, 1);
+    assert_int_equal(model.run[2].rows, 4);
+    assert_ptr_equal(model.run[2].pixels, pixels + 4 * IMAGE);
+    spec.views[1].size = SIDE; /* asked for large */
+    expect(100, "views of another size");
+    fill(SIDE / 2, SIDE);
+    expect(100, NULL);
+    assert_int_equal(model.run[0].rows, 3);
+    assert_int_equal(model.run[2].rows, 4);
+    assert_ptr_equal(model.run[2].pixels, pixels + 4 * IMAGE / 4);
 }
 
 /* The last batch of a dataset that does not divide. */
@@ -106,6 +130,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_whole, setup),
+        cmocka_unit_test_setup(test_sizes, setup),
         cmocka_unit_test_setup(test_partial, setup),
         cmocka_unit_test_setup(test_shapes, setup),
         cmocka_unit_test_setup(test_every_frame_is_checked, setup),

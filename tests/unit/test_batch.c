@@ -9,7 +9,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { SAMPLES = 100, BATCH = 16, SIZE = 8 };
+enum { SAMPLES = 100, BATCH = 16, SIZE = 8, SLOT_PIXELS = 8 << 20 };
 
 static struct dataset dataset;
 static struct sessions *sessions;
@@ -17,18 +17,23 @@ static struct session *session;
 static struct batch *batch;
 static unsigned char *slot;
 
+static int open_session(const struct spec *spec)
+{
+    enum wire_code code;
+    return session_open(sessions, spec, &session, &code);
+}
+
 static int setup(void **state)
 {
     (void)state;
     dataset = numbered_dataset("d", SAMPLES);
     struct session_config config = {
-        .datasets = &dataset, .n_datasets = 1, .slot_pixels = 1 << 20, .bad_rate_max = 1};
-    enum wire_code code;
+        .datasets = &dataset, .n_datasets = 1, .slot_pixels = SLOT_PIXELS, .bad_rate_max = 1};
     struct spec spec = numbered_spec("d", BATCH, SIZE);
-    if (sessions_new(&config, &sessions) < 0 || session_open(sessions, &spec, &session, &code) < 0)
+    if (sessions_new(&config, &sessions) < 0 || open_session(&spec) < 0)
         return -1;
     batch = calloc(1, sizeof *batch);
-    slot = aligned_alloc(SLOT_ALIGN, (1 << 20) + SLOT_EXTRA / SLOT_ALIGN * SLOT_ALIGN);
+    slot = aligned_alloc(SLOT_ALIGN, SLOT_PIXELS + SLOT_EXTRA / SLOT_ALIGN * SLOT_ALIGN);
     return batch && slot ? 0 : -1;
 }
 
@@ -154,6 +159,37 @@ static void test_sealed(void **state)
     assert_int_equal(session->replaced, s);
 }
 
+/* Multi-crop: views of several sizes, the first in more than one frame. Each frame is whole images
+ * of one view, in the order of views and positions. */
+static void test_sealed_sizes(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t view, images;
+    } want[] = {{0, 13}, {0, 3}, {1, 16}, {2, 16}, {3, 16}}; /* 13 of 320 pixels fit in a frame */
+    static const uint32_t sides[] = {320, 8, 24, 8};
+    struct spec spec = numbered_spec("d", BATCH, SIZE);
+    spec.n_views = ARRAY_LEN(sides);
+    for (uint32_t v = 0; v < spec.n_views; v++)
+        view_spec_eval(&spec.views[v], sides[v], sides[v]);
+    assert_int_equal(open_session(&spec), 0);
+    make(1, 4);
+    const struct wire_batch *header = &batch->header;
+    assert_int_equal(header->n_views, ARRAY_LEN(sides));
+    assert_memory_equal(header->sizes, sides, sizeof sides);
+    assert_int_equal(header->n_frames, ARRAY_LEN(want));
+    for (uint32_t f = 0, position = 0; f < header->n_frames; f++) {
+        uint32_t image = sides[want[f].view] * sides[want[f].view] * 3;
+        const unsigned char *at = slot + batch->frame_at[f];
+        assert_int_equal(header->frames[f].bytes, want[f].images * image);
+        assert_int_equal(header->frames[f].crc32c, crc32c(0, at, header->frames[f].bytes));
+        for (uint32_t i = 0; i < want[f].images; i++, position = (position + 1) % BATCH) {
+            assert_int_equal(at[i * image], header->omega[position].sample);
+            assert_int_equal(at[(i + 1) * image - 1], header->omega[position].sample);
+        }
+    }
+}
+
 static void test_returned(void **state)
 {
     (void)state;
@@ -206,8 +242,8 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_same_in_any_order), TEST(test_sealed),      TEST(test_returned),
-        TEST(test_none_good),         TEST(test_wrong_omega),
+        TEST(test_same_in_any_order), TEST(test_sealed),    TEST(test_sealed_sizes),
+        TEST(test_returned),          TEST(test_none_good), TEST(test_wrong_omega),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -292,15 +292,15 @@ static void test_json(void **state)
 {
     (void)state;
     struct omega o = record();
-    struct omega_place place = {.epoch = 3, .batch = 4, .view = 1, .label = -1};
+    struct omega_place place = {.epoch = 3, .batch = 4, .view = 1, .size = 96, .label = -1};
     char text[1024];
     int n = omega_json(&o, &place, text, sizeof text);
     assert_string_equal(
         text, "{\"epoch\":3,\"batch\":4,\"sample\":12,\"view\":1,\"label\":null,"
-              "\"source\":[200,100],\"crop\":[10,20,40,60],\"flip\":false,"
+              "\"source\":[200,100],\"crop\":[10,20,40,60],\"size\":96,\"flip\":false,"
               "\"jitter\":{\"applied\":true,\"brightness\":1.20000005,\"contrast\":0.800000012,"
               "\"saturation\":1,\"hue\":-0.0500000007,\"order\":[3,1,0,2]},\"grayscale\":false,"
-              "\"blur\":{\"applied\":true,\"sigma\":1.5},"
+              "\"blur\":{\"applied\":true,\"sigma\":1.5,\"kernel\":9},"
               "\"solarize\":{\"applied\":true,\"threshold\":0.5},\"rotation\":0}");
     assert_int_equal(n, strlen(text));
     assert_true(strtof(strstr(text, "hue") + 5, NULL) == -0.05f);

@@ -361,15 +361,16 @@ static void test_pinned(void **state)
     omega_draw(&v, &(struct omega_key){.seed = 42, .epoch = 1, .batch = 2, .sample = 3, .view = 1},
                640, 480, &o);
     char text[1024];
-    omega_json(&o, &(struct omega_place){.epoch = 1, .batch = 2, .view = 1, .label = 0}, text,
-               sizeof text);
-    assert_string_equal(text, "{\"epoch\":1,\"batch\":2,\"sample\":3,\"view\":1,\"label\":0,"
-                              "\"source\":[640,480],\"crop\":[23,248,271,352],\"flip\":false,"
-                              "\"jitter\":{\"applied\":true,\"brightness\":0.721777737,"
-                              "\"contrast\":0.999496818,\"saturation\":1.57384396,"
-                              "\"hue\":0.0506131798,\"order\":[1,2,3,0]},\"grayscale\":false,"
-                              "\"blur\":{\"applied\":false,\"sigma\":1.68811107},\"solarize\":{"
-                              "\"applied\":false,\"threshold\":0.5},\"rotation\":1}");
+    const struct omega_place place = {.epoch = 1, .batch = 2, .view = 1, .size = 96, .label = 0};
+    omega_json(&o, &place, text, sizeof text);
+    assert_string_equal(
+        text, "{\"epoch\":1,\"batch\":2,\"sample\":3,\"view\":1,\"label\":0,"
+              "\"source\":[640,480],\"crop\":[23,248,271,352],\"size\":96,\"flip\":false,"
+              "\"jitter\":{\"applied\":true,\"brightness\":0.721777737,"
+              "\"contrast\":0.999496818,\"saturation\":1.57384396,"
+              "\"hue\":0.0506131798,\"order\":[1,2,3,0]},\"grayscale\":false,"
+              "\"blur\":{\"applied\":false,\"sigma\":1.68811107,\"kernel\":9},\"solarize\":{"
+              "\"applied\":false,\"threshold\":0.5},\"rotation\":1}");
 }
 
 int main(void)

@@ -136,6 +136,10 @@ static void test_digest_of_the_rest(void **state)
     s = good;
     s.dataset[4]++;
     assert_other(&s, name);
+    s = good; /* the same laws, of other views */
+    s.views[0] = good.views[1];
+    s.views[1] = good.views[0];
+    assert_other(&s, name);
     /* What lies behind the name's end and behind the last view is no part of it. */
     s = good;
     s.dataset[10] = 'x';

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* batch: fetches one batch as the trainer would and writes what came: tensors `views` U8
- * [V,N,H,W,3], `labels` I64 [N], `samples` I64 [N], and omega as JSON lines, view after view. */
+ * [V,N,H,W,3] and, where the recipe has small views, `small`, `labels` I64 [N], `samples` I64 [N],
+ * and omega as JSON lines, view after view. */
 #include "common/auto.h"
 #include "common/err.h"
 #include "common/file.h"
@@ -12,6 +13,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { LINE_MAX_BYTES = 1024 };
 
@@ -20,8 +22,9 @@ static const char usage[] =
     "           [--index I] --out FILE.safetensors [--omega FILE.jsonl]\n"
     "\n"
     "Fetches one batch as the trainer would. ENDPOINT is tcp://..., ipc://... or embedded.\n"
-    "  --out FILE    views U8 [V,N,H,W,3], labels I64 [N], samples I64 [N]\n"
-    "  --omega FILE  one JSON object a view\n";
+    "  --out FILE    views U8 [V,N,H,W,3], labels I64 [N], samples I64 [N]; where the recipe has\n"
+    "                small views, these are apart: small U8 [K,N,h,w,3]\n"
+    "  --omega FILE  one JSON object a view; view numbers go on from views to small\n";
 
 struct options {
     struct fetch_options fetch;
@@ -66,24 +69,42 @@ static int parse(int argc, char **argv, struct options *o)
     return 0;
 }
 
+/* A tensor of n views from `first` on, all of one size; its pixels are kept in *ret_pixels until
+ * the file is written. */
+static int views_add(struct safetensors_out *out, const char *name, const struct fetch *fetch,
+                     const uint32_t range[2], uint8_t **ret_pixels)
+{
+    const struct wire_batch *h = fetch->batch.header;
+    uint32_t side = h->sizes[range[0]], n = range[1] - range[0];
+    size_t image = (size_t)side * side * 3;
+    uint8_t *to = *ret_pixels = malloc(n * h->n_samples * image);
+    if (!to)
+        return err_set(-ENOMEM, "out of memory: %zu bytes of pixels", n * h->n_samples * image);
+    for (uint32_t v = range[0]; v < range[1]; v++)
+        for (uint32_t i = 0; i < h->n_samples; i++, to += image)
+            memcpy(to, fetch_image(fetch, v, i), image);
+    return safetensors_add(out, name, ST_U8, 5, (int64_t[]){n, h->n_samples, side, side, 3},
+                           *ret_pixels);
+}
+
 static int tensors_write(const struct fetch *fetch, const char *path)
 {
     const struct wire_batch *h = fetch->batch.header;
-    auto_free uint8_t *pixels = NULL;
+    const uint32_t large = (uint32_t)fetch->recipe.views.count;
+    auto_free uint8_t *views = NULL, *small = NULL;
     auto_free int64_t *samples = malloc(h->n_samples * sizeof *samples);
     if (!samples)
         return err_set(-ENOMEM, "out of memory");
     for (uint32_t i = 0; i < h->n_samples; i++)
         samples[i] = h->omega[i].sample;
-    int rc = fetch_pixels(fetch, &pixels);
-    if (rc)
-        return rc;
-    int64_t n = h->n_samples, side = h->sizes[0];
+    const int64_t n = h->n_samples;
     struct safetensors_out *out;
-    rc = safetensors_out_new(&out);
+    int rc = safetensors_out_new(&out);
     if (rc)
         return rc;
-    rc = safetensors_add(out, "views", ST_U8, 5, (int64_t[]){h->n_views, n, side, side, 3}, pixels);
+    rc = views_add(out, "views", fetch, (uint32_t[]){0, large}, &views);
+    if (!rc && large < h->n_views)
+        rc = views_add(out, "small", fetch, (uint32_t[]){large, h->n_views}, &small);
     if (!rc)
         rc = safetensors_add(out, "labels", ST_I64, 1, &n, h->labels);
     if (!rc)
@@ -102,7 +123,7 @@ static int omega_write(const struct fetch *fetch, const char *path)
     for (uint32_t i = 0; !rc && i < h->n_views * h->n_samples; i++) {
         char line[LINE_MAX_BYTES];
         const struct omega_place place = {h->epoch, h->index, i / h->n_samples,
-                                          h->labels[i % h->n_samples]};
+                                          h->sizes[i / h->n_samples], h->labels[i % h->n_samples]};
         omega_json(&h->omega[i], &place, line, sizeof line);
         if (fprintf(out.out, "%s\n", line) < 0)
             rc = err_set(-EIO, "%s: write failed", path);

@@ -113,19 +113,12 @@ void fetch_done(struct fetch *fetch)
     *fetch = (struct fetch){0};
 }
 
-int fetch_pixels(const struct fetch *fetch, uint8_t **ret)
+const uint8_t *fetch_image(const struct fetch *fetch, uint32_t view, uint32_t sample)
 {
-    const struct model_batch *m = &fetch->batch.model;
-    size_t image = (size_t)fetch->spec.views[0].size * fetch->spec.views[0].size * 3, bytes = 0;
-    for (uint32_t i = 0; i < m->n_runs; i++)
-        bytes += (size_t)m->run[i].rows * image;
-    uint8_t *pixels = malloc(bytes), *to = pixels;
-    if (!pixels)
-        return err_set(-ENOMEM, "out of memory: %zu bytes of pixels", bytes);
-    for (uint32_t i = 0; i < m->n_runs; i++) {
-        memcpy(to, m->run[i].pixels, (size_t)m->run[i].rows * image);
-        to += (size_t)m->run[i].rows * image;
-    }
-    *ret = pixels;
-    return 0;
+    const struct wire_batch *h = fetch->batch.header;
+    const struct model_run *run = fetch->batch.model.run;
+    uint32_t row = view * h->n_samples + sample;
+    for (; row >= (uint32_t)run->rows; run++) /* recv has seen to it that they hold all rows */
+        row -= (uint32_t)run->rows;
+    return run->pixels + (size_t)row * h->sizes[view] * h->sizes[view] * 3;
 }

@@ -48,7 +48,7 @@ int fetch_option(struct fetch_options *o, int c, const char *arg);
 int fetch_open(struct fetch *fetch, const struct fetch_options *o);
 void fetch_done(struct fetch *fetch);
 
-/* All pixels of the batch in one block, [V][N][S][S][3]; the caller frees. */
-int fetch_pixels(const struct fetch *fetch, uint8_t **ret);
+/* One image, [size][size][3]; a loan until fetch_done. */
+const uint8_t *fetch_image(const struct fetch *fetch, uint32_t view, uint32_t sample);
 
 #endif

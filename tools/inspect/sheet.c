@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* sheet: fetches one batch and lays its views out as a contact sheet: the views of a sample touch,
- * samples are apart. */
+ * the small ones in rows below the others; samples are apart. */
 #include "common/auto.h"
 #include "common/err.h"
 #include "common/log.h"
@@ -19,7 +19,8 @@ static const char usage[] =
     "usage: augstream-inspect sheet ENDPOINT --recipe R.yaml [--set a.b=v ...] [--epoch E]\n"
     "           [--index I] [--samples N] --out FILE.png\n"
     "\n"
-    "Draws the first N samples of a batch (default 24), the views of each side by side.\n";
+    "Draws the first N samples of a batch (default 24), the views of each side by side, small\n"
+    "views in rows below them.\n";
 
 struct options {
     struct fetch_options fetch;
@@ -80,29 +81,56 @@ static void canvas_put(struct canvas *c, const uint8_t *view, uint32_t side, con
                    view + 3 * ((size_t)(y / c->zoom) * side + x / c->zoom), 3);
 }
 
+/* Where the views of a sample lie in its cell, and the cell's size; pixels of the sheet. */
+struct cell {
+    uint32_t at[OMEGA_VIEWS_MAX][2]; /* x, y */
+    uint32_t w, h;
+};
+
+static uint32_t larger(uint32_t a, uint32_t b)
+{
+    return a > b ? a : b;
+}
+
+/* The large views are a row; the small ones fill rows of at most its width. */
+static void cell_lay(struct cell *cell, const struct wire_batch *h, uint32_t large, uint32_t zoom)
+{
+    uint32_t x = 0, y = 0, row_h = 0;
+    cell->w = cell->h = 0;
+    for (uint32_t v = 0; v < h->n_views; v++) {
+        uint32_t side = h->sizes[v] * zoom;
+        if (v == large || (v > large && x + side > cell->w)) {
+            y += row_h + SEAM;
+            x = row_h = 0;
+        }
+        cell->at[v][0] = x;
+        cell->at[v][1] = y;
+        row_h = larger(row_h, side);
+        cell->w = larger(cell->w, x + side);
+        cell->h = y + row_h;
+        x += side + SEAM;
+    }
+}
+
 static int sheet_draw(const struct fetch *fetch, const struct options *o, struct canvas *c)
 {
     const struct wire_batch *h = fetch->batch.header;
-    uint32_t side = h->sizes[0], views = h->n_views;
     uint32_t samples = h->n_samples < o->samples ? h->n_samples : (uint32_t)o->samples;
     uint32_t across = samples < ACROSS ? samples : ACROSS, down = (samples + across - 1) / across;
-    c->zoom = side <= SMALL / 2 ? SMALL / side : 1;
-    uint32_t view = side * c->zoom, cell = views * (view + SEAM) - SEAM + GAP;
-    c->w = across * cell + GAP;
-    c->h = down * (view + GAP) + GAP;
-    auto_free uint8_t *pixels = NULL;
-    int rc = fetch_pixels(fetch, &pixels);
-    if (rc)
-        return rc;
+    c->zoom = h->sizes[0] <= SMALL / 2 ? SMALL / h->sizes[0] : 1;
+    struct cell cell;
+    cell_lay(&cell, h, (uint32_t)fetch->recipe.views.count, c->zoom);
+    c->w = across * (cell.w + GAP) + GAP;
+    c->h = down * (cell.h + GAP) + GAP;
     c->rgb = malloc((size_t)c->w * c->h * 3);
     if (!c->rgb)
         return err_set(-ENOMEM, "out of memory: a sheet of %ux%u", c->w, c->h);
     memset(c->rgb, PAPER, (size_t)c->w * c->h * 3);
     for (uint32_t s = 0; s < samples; s++)
-        for (uint32_t v = 0; v < views; v++)
-            canvas_put(c, pixels + ((size_t)v * h->n_samples + s) * side * side * 3, side,
-                       (uint32_t[]){GAP + s % across * cell + v * (view + SEAM),
-                                    GAP + s / across * (view + GAP)});
+        for (uint32_t v = 0; v < h->n_views; v++)
+            canvas_put(c, fetch_image(fetch, v, s), h->sizes[v],
+                       (uint32_t[]){GAP + s % across * (cell.w + GAP) + cell.at[v][0],
+                                    GAP + s / across * (cell.h + GAP) + cell.at[v][1]});
     return 0;
 }
 

@@ -70,7 +70,7 @@ static int views_print(const struct wire_batch *b, int64_t *left)
     for (uint32_t i = 0; i < b->n_views * b->n_samples && *left; i++, --*left) {
         char line[1024];
         const struct omega_place place = {b->epoch, b->index, i / b->n_samples,
-                                          b->labels[i % b->n_samples]};
+                                          b->sizes[i / b->n_samples], b->labels[i % b->n_samples]};
         omega_json(&b->omega[i], &place, line, sizeof line);
         if (puts(line) < 0)
             return err_set(-EPIPE, "standard output is closed");
