@@ -132,6 +132,34 @@ static int item_read(struct render *render, const struct item *item, size_t *ret
     return 0;
 }
 
+static void omegas_draw(const struct render_task *task, uint32_t w, uint32_t h)
+{
+    const struct spec *spec = task->spec;
+    for (uint32_t v = 0; v < spec->n_views; v++) {
+        const struct omega_key key = {.seed = spec->seed,
+                                      .epoch = task->epoch,
+                                      .batch = task->batch,
+                                      .sample = task->item->sample,
+                                      .view = v};
+        omega_draw(&spec->views[v], &key, w, h, task->omega[v]);
+    }
+}
+
+/* Records from outside: what augment takes for granted must hold. */
+static int omegas_check(const struct render_task *task, uint32_t w, uint32_t h)
+{
+    for (uint32_t v = 0; v < task->spec->n_views; v++) {
+        const struct omega *o = task->omega[v];
+        if (omega_check(o, &task->spec->views[v]) < 0)
+            return err_set(-EINVAL, "view %u: %s", v, err_text());
+        if (o->sample != task->item->sample || o->source_w != w || o->source_h != h)
+            return err_set(-EINVAL,
+                           "view %u: a record of sample %u, %ux%u pixels, not of %u, %ux%u", v,
+                           o->sample, o->source_w, o->source_h, task->item->sample, w, h);
+    }
+    return 0;
+}
+
 int render_sample(struct render *render, const struct render_task *task, enum wire_fault *ret_fault)
 {
     const struct spec *spec = task->spec;
@@ -142,15 +170,14 @@ int render_sample(struct render *render, const struct render_task *task, enum wi
     rc = decode_image(render->bytes, len, &render->image, ret_fault);
     if (rc < 0) /* decode knows what is wrong, this file knows where */
         return err_set(rc, "%s: %s", task->item->path, err_text());
-    for (uint32_t v = 0; v < spec->n_views; v++) {
-        const struct omega_key key = {.seed = spec->seed,
-                                      .epoch = task->epoch,
-                                      .batch = task->batch,
-                                      .sample = task->item->sample,
-                                      .view = v};
-        omega_draw(&spec->views[v], &key, render->image.w, render->image.h, task->omega[v]);
+    if (task->recorded)
+        rc = omegas_check(task, render->image.w, render->image.h);
+    else
+        omegas_draw(task, render->image.w, render->image.h);
+    if (rc < 0)
+        return rc;
+    for (uint32_t v = 0; v < spec->n_views; v++)
         augment_view(render->augment, &render->image, &spec->views[v], task->omega[v],
                      task->out[v]);
-    }
     return 0;
 }

@@ -145,6 +145,96 @@ static void test_views_differ(void **state)
     render_free(r);
 }
 
+/* A record is enough to make the view again, and is looked at before it is believed. */
+static void test_recorded(void **state)
+{
+    (void)state;
+    struct render *r;
+    assert_int_equal(render_new(&r), 0);
+    static struct result first, again;
+    enum wire_fault fault;
+    const struct item item = item_of("a.jpg", 4);
+    assert_int_equal(render(r, &item, &first, &fault), 0);
+    again.omega[0] = first.omega[0];
+    again.omega[1] = first.omega[1];
+    const struct render_task task = {.item = &item,
+                                     .spec = &spec,
+                                     .epoch = 99, /* where it was drawn matters no more */
+                                     .batch = 99,
+                                     .out = {again.pixels[0], again.pixels[1]},
+                                     .omega = {&again.omega[0], &again.omega[1]},
+                                     .recorded = true};
+    assert_int_equal(render_sample(r, &task, &fault), 0);
+    assert_memory_equal(first.pixels, again.pixels, sizeof first.pixels);
+
+    again.omega[1].flip = !again.omega[1].flip;
+    assert_int_equal(render_sample(r, &task, &fault), 0);
+    assert_memory_equal(first.pixels[0], again.pixels[0], BYTES);
+    assert_memory_not_equal(first.pixels[1], again.pixels[1], BYTES);
+
+    struct omega *o = &again.omega[1];
+    const struct omega good = *o;
+    o->source_w++; /* another picture */
+    assert_int_equal(render_sample(r, &task, &fault), -EINVAL);
+    assert_non_null(strstr(err_text(), "view 1: a record of sample 4"));
+    *o = good;
+    o->sample++;
+    assert_int_equal(render_sample(r, &task, &fault), -EINVAL);
+    *o = good;
+    o->crop_left = (int32_t)o->source_w; /* out of it */
+    assert_int_equal(render_sample(r, &task, &fault), -EINVAL);
+    *o = good;
+    o->blur.kernel += 2; /* another law's, perhaps wider than the view */
+    assert_int_equal(render_sample(r, &task, &fault), -EINVAL);
+    assert_non_null(strstr(err_text(), "view 1: omega of sample 4: blur"));
+    render_free(r);
+}
+
+/* As many views as there may be, of differing sizes and laws: each is what its own law makes of
+ * its own draws. */
+static void test_every_view(void **state)
+{
+    (void)state;
+    static uint8_t pixels[OMEGA_VIEWS_MAX][BYTES], again[BYTES];
+    static struct omega omega[OMEGA_VIEWS_MAX];
+    struct spec many = spec;
+    struct render_task task = {.spec = &many, .epoch = 3, .batch = 5};
+    many.n_views = OMEGA_VIEWS_MAX;
+    for (uint32_t v = 0; v < many.n_views; v++) {
+        many.views[v] = spec.views[0];
+        many.views[v].size = SIZE - v % 3 * 8;
+        many.views[v].blur.kernel = 1 + 2 * (v % 3);
+        many.views[v].blur.p = v % 2;
+        many.views[v].solarize.p = v % 4 == 3;
+        many.views[v].solarize.threshold = 0.5;
+        many.views[v].rotation = v % 5 == 4;
+        assert_int_equal(view_spec_check(&many.views[v]), 0);
+        task.out[v] = pixels[v];
+        task.omega[v] = &omega[v];
+    }
+    struct render *r;
+    enum wire_fault fault;
+    const struct item item = item_of("a.jpg", 6);
+    task.item = &item;
+    assert_int_equal(render_new(&r), 0);
+    assert_int_equal(render_sample(r, &task, &fault), 0);
+    for (uint32_t v = 0; v < many.n_views; v++) {
+        const size_t bytes = (size_t)many.views[v].size * many.views[v].size * 3;
+        assert_int_equal(omega_check(&omega[v], &many.views[v]), 0);
+        for (uint32_t u = 0; u < v; u++)
+            assert_true(many.views[u].size != many.views[v].size ||
+                        memcmp(pixels[u], pixels[v], bytes) != 0);
+        /* the one view by itself, from its record */
+        struct spec one = {.n_views = 1, .views = {many.views[v]}};
+        const struct render_task alone = {
+            .item = &item, .spec = &one, .out = {again}, .omega = {&omega[v]}, .recorded = true};
+        memset(again, 0, sizeof again);
+        assert_int_equal(render_sample(r, &alone, &fault), 0);
+        assert_memory_equal(again, pixels[v], bytes);
+    }
+    render_free(r);
+}
+
 static void test_faults(void **state)
 {
     (void)state;
@@ -186,8 +276,8 @@ static void test_faults(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_pure),
-        cmocka_unit_test(test_views_differ),
+        cmocka_unit_test(test_pure),     cmocka_unit_test(test_views_differ),
+        cmocka_unit_test(test_recorded), cmocka_unit_test(test_every_view),
         cmocka_unit_test(test_faults),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
