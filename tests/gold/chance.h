@@ -71,8 +71,9 @@ static inline double chance_two(const uint32_t *a, const uint32_t *b, size_t cel
 }
 
 /* Kolmogorov-Smirnov, one sample, of n values whose law has made uniform ones of them: counts of
- * CHANCE_CELLS equal cells of [0,1). The distance is looked at between cells, and what may hide
- * within one is added. p is the limit law with Stephens' correction for finite n. */
+ * CHANCE_CELLS equal cells of [0,1). The distance is looked at between cells only: of a million
+ * values, 15 to a cell, it may miss 4e-6 where 1.6e-3 is the 1 % point. p is the limit law with
+ * Stephens' correction for finite n. */
 enum { CHANCE_CELLS = 1 << 16 };
 static inline double chance_uniform(const uint32_t count[CHANCE_CELLS])
 {
@@ -83,7 +84,6 @@ static inline double chance_uniform(const uint32_t count[CHANCE_CELLS])
         below += count[i];
         worst = fmax(worst, fabs(below / n - (i + 1.0) / CHANCE_CELLS));
     }
-    worst += 1.0 / CHANCE_CELLS;
     const double x = (sqrt(n) + 0.12 + 0.11 / sqrt(n)) * worst;
     if (x < 0.3)
         return 1;
