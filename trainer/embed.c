@@ -104,8 +104,11 @@ static int write_config(const struct embed *e, const struct embed_config *config
     put_quoted(w.out, e->endpoint);
     fputs("\ntap: ", w.out);
     put_quoted(w.out, e->tap);
-    fprintf(w.out, "\nworkers: %u\nwindow: %u\nlog: warning\ndatasets:\n", config->workers,
-            config->window);
+    fprintf(w.out, "\nworkers: %u\nwindow: %u\nlog: warning\n", config->workers, config->window);
+    if (config->batch_bytes > 0)
+        fprintf(w.out, "slot_mib: %llu\n",
+                (unsigned long long)((config->batch_bytes + (1 << 20) - 1) >> 20));
+    fputs("datasets:\n", w.out);
     for (size_t i = 0; i < config->n_datasets; i++) {
         const struct embed_dataset *d = &config->datasets[i];
         fputs("  ", w.out);

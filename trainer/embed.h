@@ -16,6 +16,7 @@ struct embed_config {
     size_t n_datasets;
     uint32_t workers; /* 0 = one per core */
     uint32_t window;
+    uint64_t batch_bytes; /* pixels of the largest batch that it must hold; 0 = the loader's own */
     const volatile int *stop; /* embed_start gives up with -EINTR when it is nonzero; or NULL */
 };
 

@@ -97,10 +97,13 @@ static int find_loaders(struct train *t)
         {"knn-train", r->knn.train, r->data.format},
         {"knn-test", r->knn.test, r->data.format},
     };
+    struct spec spec;
+    recipe_spec(r, &spec);
     const struct embed_config config = {.datasets = sets,
                                         .n_datasets = knn_wanted(t) ? 3 : 1,
                                         .workers = (uint32_t)r->data.workers,
                                         .window = (uint32_t)r->data.window,
+                                        .batch_bytes = spec_batch_bytes(&spec),
                                         .stop = t->config->stop};
     int rc = embed_start(&config, &t->embed);
     if (rc < 0)

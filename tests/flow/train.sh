@@ -37,6 +37,17 @@ step-00000120.safetensors" ]
 "$trainer" "$run/recipe.yaml" --run-dir "$dir/runs/again" >/dev/null 2>"$dir/again.err"
 same plain again
 
+# Views of two laws: another run, which its own recipe.yaml gives again.
+train asymmetric --steps 20 --set 'views.second={blur: {p: .1}, solarize: {p: .5}, jitter: {brightness: .8}}'
+run=$dir/runs/asymmetric
+grep -q 'blur:$' "$run/recipe.yaml" && grep -q 'p: inherit$' "$run/recipe.yaml"
+"$trainer" "$run/recipe.yaml" --steps 20 --run-dir "$dir/runs/twin" >/dev/null 2>"$dir/twin.err"
+same asymmetric twin
+train symmetric --steps 20
+data "$dir/runs/symmetric/backbone.safetensors" >"$dir/one"
+data "$run/backbone.safetensors" >"$dir/two"
+! cmp -s "$dir/one" "$dir/two" || fail 'the second view has the law of the first'
+
 # A truncated picture, a text that calls itself one, and files that are none.
 pictures=$(find "$dir/flowers/train" -name '*.jpg' | sort | sed -n '5p;60p')
 cut=$(echo "$pictures" | sed -n 1p)

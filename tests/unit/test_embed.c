@@ -90,8 +90,12 @@ static int start(const char *name, const volatile int *stop, struct embed **ret)
 {
     const struct embed_dataset sets[] = {{name, "/data/a \"b\"\\c", "folder"},
                                          {"knn", "x\ny", "folder"}};
-    const struct embed_config config = {
-        .datasets = sets, .n_datasets = 2, .workers = 3, .window = 5, .stop = stop};
+    const struct embed_config config = {.datasets = sets,
+                                        .n_datasets = 2,
+                                        .workers = 3,
+                                        .window = 5,
+                                        .batch_bytes = (200 << 20) + 1,
+                                        .stop = stop};
     return embed_start(&config, ret);
 }
 
@@ -105,7 +109,8 @@ static void test_runs(void **state)
     assert_string_not_equal(embed_endpoint(e), embed_tap(e));
     char expected[1024];
     snprintf(expected, sizeof expected,
-             "listen: \"%s\"\ntap: \"%s\"\nworkers: 3\nwindow: 5\nlog: warning\ndatasets:\n"
+             "listen: \"%s\"\ntap: \"%s\"\nworkers: 3\nwindow: 5\nlog: warning\n"
+             "slot_mib: 201\ndatasets:\n"
              "  \"good\": {path: \"/data/a \\\"b\\\"\\\\c\", format: \"folder\"}\n"
              "  \"knn\": {path: \"x\\x0ay\", format: \"folder\"}\n",
              embed_endpoint(e), embed_tap(e));

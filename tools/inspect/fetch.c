@@ -60,7 +60,11 @@ static int fetch_endpoint(struct fetch *fetch, const char *endpoint, struct conf
     const struct recipe *r = &fetch->recipe;
     if (!strcmp(endpoint, "embedded")) {
         const struct embed_dataset dataset = {r->data.dataset, r->data.path, r->data.format};
-        const struct embed_config config = {&dataset, 1, (uint32_t)r->data.workers, 1};
+        const struct embed_config config = {.datasets = &dataset,
+                                            .n_datasets = 1,
+                                            .workers = (uint32_t)r->data.workers,
+                                            .window = 1,
+                                            .batch_bytes = spec_batch_bytes(&fetch->spec)};
         int rc = embed_start(&config, &fetch->embed);
         if (rc)
             return rc;
