@@ -11,7 +11,7 @@
 
 /* Images of one view and size, in row order: a loan. */
 struct encoder_run {
-    const uint8_t *pixels; /* [rows][size][size][3] */
+    const uint8_t *pixels; /* [rows][size][size][3], of one view as recv gives it */
     int32_t rows;
 };
 

@@ -36,7 +36,7 @@ refused 78 'range.yaml:2:.*data.batch' "$dir/range.yaml"
 echo 'run: {name: [' >"$dir/broken.yaml"
 refused 78 'broken.yaml:' "$dir/broken.yaml"
 refused 78 'views.count' "$r" --set views.count=3
-refused 78 'simsiam takes 2 views of one size and no small ones' "$r" --set views.small.count=6
+refused 78 'views.small.count: 6; simsiam takes no small views' "$r" --set views.small.count=6
 refused 78 'views.blur.kernel' "$r" --set views.blur.kernel=4
 refused 78 'abacus' "$r" --set device.ops=abacus
 

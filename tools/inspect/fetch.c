@@ -120,7 +120,7 @@ void fetch_done(struct fetch *fetch)
 const uint8_t *fetch_image(const struct fetch *fetch, uint32_t view, uint32_t sample)
 {
     const struct wire_batch *h = fetch->batch.header;
-    const struct model_run *run = fetch->batch.model.run;
+    const struct encoder_run *run = fetch->batch.model.run;
     uint32_t row = view * h->n_samples + sample;
     for (; row >= (uint32_t)run->rows; run++) /* recv has seen to it that they hold all rows */
         row -= (uint32_t)run->rows;
