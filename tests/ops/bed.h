@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* bed: what a test of the wall stands on: one back end, numbers to feed it (the same on every bed),
  * pieces of its memory with a guard behind each, and the results taken back as plain host arrays.
- * On a timing bed every run of a slot is repeated and its time printed. Failures end the cmocka
- * test. */
+ * On a timing bed every run of a slot is repeated and its time printed; on a counting bed it is
+ * repeated once and must take no memory. Failures end the cmocka test. */
 #ifndef AUGSTREAM_TESTS_OPS_BED_H
 #define AUGSTREAM_TESTS_OPS_BED_H
 
@@ -29,7 +29,8 @@ struct bed_result {
 
 struct bed {
     struct ops *ops;
-    const char *title; /* timing: prefix of the lines; NULL = no timing */
+    const char *title;                  /* timing: prefix of the lines; NULL = no timing */
+    unsigned long (*allocations)(void); /* counting: of the program so far; NULL = no counting */
     struct rng rng;
     void *host[BED_PIECES_MAX];
     size_t n_host;
@@ -43,6 +44,7 @@ struct bed {
 };
 
 void bed_init(struct bed *bed, const char *back_end, const char *title);
+void bed_init_ops(struct bed *bed, struct ops *take_ops);
 void bed_done(struct bed *bed); /* checks the guards; the results go with it */
 
 /* Host numbers, until bed_done. */
@@ -70,7 +72,7 @@ void bed_terms(struct bed *bed, double terms);
 /* Every result of got against the one of want; tolerances apply, or none at all (same bits). */
 void bed_compare(const struct bed *want, const struct bed *got, bool same_bits);
 
-/* Runs a slot once, or, on a timing bed, often: "TITLE.SLOT best-time ms". */
+/* Runs a slot once; on a counting bed twice; on a timing bed often: "TITLE.SLOT best-time ms". */
 #define BED_RUN(bed, slot, call)                                                                   \
     do {                                                                                           \
         struct bed_clock clock_ = bed_clock_start();                                               \
@@ -82,6 +84,7 @@ void bed_compare(const struct bed *want, const struct bed *got, bool same_bits);
 struct bed_clock {
     double first_s, last_s, best_s;
     size_t runs;
+    unsigned long allocations; /* after the first run */
 };
 struct bed_clock bed_clock_start(void);
 bool bed_clock_again(const struct bed *bed, const char *slot, struct bed_clock *clock);

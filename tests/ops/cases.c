@@ -46,7 +46,8 @@ void case_memory(struct bed *bed, const struct op_case *s)
 
     struct tensor t = bed_tensor(bed, NULL, whole);
     BED_RUN(bed, "tensor_import", o->tensor_import(o, host, &t));
-    BED_RUN(bed, "tensor_export", o->tensor_export(o, &t, bed_host(bed, count)));
+    float *back = bed_host(bed, count);
+    BED_RUN(bed, "tensor_export", o->tensor_export(o, &t, back));
     bed_keep_tensor(bed, "tensor_import, tensor_export", &t, exact);
 
     /* Row by row, as a partial batch comes, it must be the same tensor. */

@@ -5,6 +5,7 @@
 #ifndef AUGSTREAM_TESTS_ALLOC_COUNT_H
 #define AUGSTREAM_TESTS_ALLOC_COUNT_H
 
+#include <errno.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -74,6 +75,16 @@ void *aligned_alloc(size_t align, size_t size)
 {
     atomic_fetch_add(&alloc_number, 1);
     return __libc_memalign(align, size);
+}
+
+int posix_memalign(void **p, size_t align, size_t size)
+{
+    atomic_fetch_add(&alloc_number, 1);
+    void *got = __libc_memalign(align, size);
+    if (!got)
+        return ENOMEM;
+    *p = got;
+    return 0;
 }
 #endif
 

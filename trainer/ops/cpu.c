@@ -53,12 +53,17 @@ static const struct {
 #endif
 };
 
+bool cpu_isa_has(enum cpu_isa isa)
+{
+    return (size_t)isa < sizeof(isas) / sizeof(isas[0]) && isas[isa].has();
+}
+
 enum cpu_isa cpu_isa_best(void)
 {
-    size_t i = sizeof(isas) / sizeof(isas[0]) - 1;
-    while (!isas[i].has())
-        i--;
-    return (enum cpu_isa)i;
+    enum cpu_isa isa = CPU_ISAS - 1;
+    while (!cpu_isa_has(isa))
+        isa--;
+    return isa;
 }
 
 /* A page of 4 KiB for each of many streams is more than the TLB can hold. */

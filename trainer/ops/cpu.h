@@ -32,7 +32,7 @@ static inline bool cpu_blocked(int32_t c)
     return c % CPU_BLOCK == 0;
 }
 
-/* The best that this machine has. */
+bool cpu_isa_has(enum cpu_isa isa); /* built in, and this machine has it */
 enum cpu_isa cpu_isa_best(void);
 
 /* Fills the slots of memory, input, batch norm, pooling, linear, rows, losses and optimiser for
