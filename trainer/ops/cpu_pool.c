@@ -137,7 +137,8 @@ static inline struct windows windows_over(const struct maxpool_shape *s, int32_t
                             .end = least(out, (at + s->pad) / s->stride + 1)};
 }
 
-/* dy, where the window took this tap. */
+/* dy, where the window took this tap. In vectors by hand: left to itself, gcc 12 for AVX2 makes
+ * vectors across the windows and takes dy's channels in reverse. */
 static inline void add_taken(float *sum, const float *dy, const uint8_t *tap, uint8_t want)
 {
 #if defined(__AVX512F__)
@@ -145,8 +146,17 @@ static inline void add_taken(float *sum, const float *dy, const uint8_t *tap, ui
     __mmask16 taken = _mm512_cmpeq_epi32_mask(_mm512_cvtepu8_epi32(taps), _mm512_set1_epi32(want));
     vec_store(sum, vec_load(sum) + (vec)_mm512_maskz_loadu_ps(taken, dy));
 #else
-    for (size_t k = 0; k < CPU_BLOCK; k++)
-        sum[k] += tap[k] == want ? dy[k] : 0.0f;
+    for (size_t lane = 0; lane < CPU_BLOCK; lane += LANES) {
+#if defined(__AVX2__)
+        ivec taps = (ivec)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const void *)(tap + lane)));
+#else
+        ivec taps;
+        for (size_t k = 0; k < LANES; k++)
+            taps[k] = tap[lane + k];
+#endif
+        vec taken = (vec)((ivec)vec_load(dy + lane) & (taps == want));
+        vec_store(sum + lane, vec_load(sum + lane) + taken);
+    }
 #endif
 }
 
