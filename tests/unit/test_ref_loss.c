@@ -42,6 +42,27 @@ static void test_cosine(void **state)
         assert_true(fabsf(dp[i]) < 1e-8f);
 }
 
+/* As PyTorch: a NaN anywhere in a row is in all of its gradient, and of its partner's. */
+static void test_cosine_nan(void **state)
+{
+    const struct ops *o = *state;
+    for (int in_z = 0; in_z < 2; in_z++) {
+        float p[12], z[12], dp[12], loss;
+        wave_fill(p, 12, wave_a);
+        wave_fill(z, 12, wave_b);
+        (in_z ? z : p)[4] = NAN; /* row 1, whose partner is row 3 */
+        struct tensor tp = rows(4, 3, p), tz = rows(4, 3, z), tdp = rows(4, 3, dp);
+        assert_int_equal(o->loss_cosine(o, &tp, &tz, half, &tdp, &loss), 0);
+        assert_true(isnan(loss));
+        for (size_t i = 0; i < 12; i++)
+            assert_int_equal(isnan(dp[i]) != 0, i / 3 == (in_z ? 3 : 1));
+        struct tensor with = in_z ? tz : tp;
+        assert_int_equal(o->l2_normalize(o, &with, &tdp), 0);
+        for (size_t i = 0; i < 12; i++)
+            assert_int_equal(isnan(dp[i]) != 0, i / 3 == 1);
+    }
+}
+
 static void test_mse_tanh(void **state)
 {
     const struct ops *o = *state;
@@ -149,9 +170,10 @@ static void test_spread_wide(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cosine), cmocka_unit_test(test_mse_tanh),
-        cmocka_unit_test(test_bce),    cmocka_unit_test(test_softmax),
-        cmocka_unit_test(test_rows),   cmocka_unit_test(test_spread_wide),
+        cmocka_unit_test(test_cosine),     cmocka_unit_test(test_mse_tanh),
+        cmocka_unit_test(test_bce),        cmocka_unit_test(test_softmax),
+        cmocka_unit_test(test_rows),       cmocka_unit_test(test_spread_wide),
+        cmocka_unit_test(test_cosine_nan),
     };
     return cmocka_run_group_tests(tests, open_ref, close_ref);
 }

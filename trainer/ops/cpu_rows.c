@@ -78,19 +78,21 @@ static int ema_step(const struct ops *o, float momentum, const float *w, float *
     return 0;
 }
 
-/* --- rows of features. Products in float, LANES at a time; runs of them summed in double. --- */
+/* --- rows of features. Products in float, WIDTH sums at a time whatever the instruction set, so
+ * that all have the same bits; runs of them summed in double. --- */
 
 static double row_dot(const float *a, const float *b, size_t d)
 {
-    enum { STEPS = 16 };
+    enum { WIDTH = 16, VECS = WIDTH / LANES, STEPS = 16 };
     double total = 0;
     size_t i = 0;
-    while (i + LANES <= d) {
-        vec sum = {0};
-        for (size_t step = 0; step < STEPS && i + LANES <= d; step++, i += LANES)
-            sum += vec_load(a + i) * vec_load(b + i);
-        for (size_t k = 0; k < LANES; k++)
-            total += (double)sum[k];
+    while (i + WIDTH <= d) {
+        vec sum[VECS] = {{0}};
+        for (size_t step = 0; step < STEPS && i + WIDTH <= d; step++, i += WIDTH)
+            for (size_t k = 0; k < VECS; k++)
+                sum[k] += vec_load(a + i + k * LANES) * vec_load(b + i + k * LANES);
+        for (size_t k = 0; k < WIDTH; k++)
+            total += (double)sum[k / LANES][k % LANES];
     }
     for (; i < d; i++)
         total += (double)a[i] * (double)b[i];
@@ -100,6 +102,12 @@ static double row_dot(const float *a, const float *b, size_t d)
 static double row_norm(const float *row, size_t d)
 {
     return sqrt(row_dot(row, row, d));
+}
+
+/* max(norm, least), but a NaN stays seen, which fmax would hide. */
+static double at_least(double norm, double least_norm)
+{
+    return norm < least_norm ? least_norm : norm;
 }
 
 static int pair_forward(const struct ops *o, const struct tensor *x, struct tensor *y)
@@ -137,7 +145,7 @@ static int l2_normalize(const struct ops *o, const struct tensor *x, struct tens
 #pragma omp parallel for num_threads(cpu->threads) schedule(static)
     for (size_t n = 0; n < rows; n++) {
         const float *row = x->data + n * d;
-        float norm = (float)fmax(row_norm(row, d), norm_least_unit);
+        float norm = (float)at_least(row_norm(row, d), norm_least_unit);
         for (size_t i = 0; i < d; i++)
             y->data[n * d + i] = row[i] / norm;
     }
@@ -156,12 +164,12 @@ static int loss_cosine(const struct ops *o, const struct tensor *p, const struct
     for (size_t n = 0; n < rows; n++) {
         const float *a = p->data + n * d, *b = z->data + (n + rows / 2) % rows * d;
         double norm_a = row_norm(a, d);
-        double least_a = fmax(norm_a, norm_least_cosine);
-        double least_b = fmax(row_norm(b, d), norm_least_cosine);
+        double least_a = at_least(norm_a, norm_least_cosine);
+        double least_b = at_least(row_norm(b, d), norm_least_cosine);
         double cosine = row_dot(a, b, d) / (least_a * least_b);
         double scale = -(double)weight / (double)rows / least_a;
         float to_b = (float)(scale / least_b);
-        float to_a = (float)(norm_a > norm_least_cosine ? -scale * cosine / least_a : 0);
+        float to_a = (float)(norm_a <= norm_least_cosine ? 0 : -scale * cosine / least_a);
         for (size_t i = 0; i < d; i++)
             dp->data[n * d + i] = to_b * b[i] + to_a * a[i];
         total += cosine;
@@ -183,7 +191,7 @@ static int spread(const struct ops *o, const struct tensor *x, float *ret)
         double sum[BLOCK] = {0}, square[BLOCK] = {0};
         for (size_t n = 0; n < rows; n++) {
             const float *row = x->data + n * d;
-            double scale = 1 / fmax(row_norm(row, d), norm_least_unit);
+            double scale = 1 / at_least(row_norm(row, d), norm_least_unit);
             for (size_t i = 0; i < width; i++) {
                 double unit = (double)row[at + i] * scale;
                 sum[i] += unit;

@@ -16,13 +16,19 @@ static double row_norm(const float *row, size_t d)
     return sqrt(ref_dot(row, row, d));
 }
 
+/* max(norm, least), but a NaN stays seen, which fmax would hide. */
+static double at_least(double norm, double least)
+{
+    return norm < least ? least : norm;
+}
+
 static int l2_normalize(const struct ops *o, const struct tensor *x, struct tensor *y)
 {
     (void)o;
     size_t d = (size_t)x->c;
     for (size_t n = 0; n < (size_t)x->n; n++) {
         const float *row = x->data + n * d;
-        double norm = fmax(row_norm(row, d), norm_least_unit);
+        double norm = at_least(row_norm(row, d), norm_least_unit);
         for (size_t i = 0; i < d; i++)
             y->data[n * d + i] = (float)(row[i] / norm);
     }
@@ -41,10 +47,10 @@ static int loss_cosine(const struct ops *o, const struct tensor *p, const struct
     for (size_t n = 0; n < rows; n++) {
         const float *a = p->data + n * d, *b = z->data + (n + rows / 2) % rows * d;
         double norm_a = row_norm(a, d);
-        double least_a = fmax(norm_a, norm_least_cosine);
-        double least_b = fmax(row_norm(b, d), norm_least_cosine);
+        double least_a = at_least(norm_a, norm_least_cosine);
+        double least_b = at_least(row_norm(b, d), norm_least_cosine);
         double cosine = ref_dot(a, b, d) / (least_a * least_b);
-        double own = norm_a > norm_least_cosine ? cosine / least_a : 0;
+        double own = norm_a <= norm_least_cosine ? 0 : cosine / least_a;
         double scale = -(double)weight / (double)rows / least_a;
         for (size_t i = 0; i < d; i++)
             dp->data[n * d + i] = (float)(scale * (b[i] / least_b - own * a[i]));
@@ -128,7 +134,7 @@ static int spread(const struct ops *o, const struct tensor *x, float *ret)
         double sum[BLOCK] = {0}, square[BLOCK] = {0};
         for (size_t n = 0; n < rows; n++) {
             const float *row = x->data + n * d;
-            double norm = fmax(row_norm(row, d), norm_least_unit);
+            double norm = at_least(row_norm(row, d), norm_least_unit);
             for (size_t i = 0; i < width; i++) {
                 double unit = row[at + i] / norm;
                 sum[i] += unit;
