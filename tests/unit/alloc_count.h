@@ -10,12 +10,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
-static atomic_ulong alloc_number;
+enum { ALLOC_LARGE = 4096 }; /* bytes */
+static atomic_ulong alloc_number, alloc_number_large;
 
 /* Allocations of the whole process so far. */
 static inline unsigned long alloc_count(void)
 {
     return atomic_load(&alloc_number);
+}
+
+/* Those of ALLOC_LARGE or more. */
+static inline unsigned long alloc_count_large(void)
+{
+    return atomic_load(&alloc_number_large);
+}
+
+static inline void alloc_note_size(size_t size)
+{
+    atomic_fetch_add(&alloc_number, 1);
+    atomic_fetch_add(&alloc_number_large, size >= ALLOC_LARGE);
 }
 
 #if defined(__has_feature)
@@ -34,8 +47,7 @@ int __sanitizer_install_malloc_and_free_hooks(void (*on_malloc)(const volatile v
 static inline void alloc_note(const volatile void *p, size_t size)
 {
     (void)p;
-    (void)size;
-    atomic_fetch_add(&alloc_number, 1);
+    alloc_note_size(size);
 }
 
 static inline void alloc_ignore(const volatile void *p)
@@ -55,31 +67,31 @@ void *__libc_memalign(size_t align, size_t size);
 
 void *malloc(size_t size)
 {
-    atomic_fetch_add(&alloc_number, 1);
+    alloc_note_size(size);
     return __libc_malloc(size);
 }
 
 void *calloc(size_t n, size_t size)
 {
-    atomic_fetch_add(&alloc_number, 1);
+    alloc_note_size(n * size);
     return __libc_calloc(n, size);
 }
 
 void *realloc(void *p, size_t size)
 {
-    atomic_fetch_add(&alloc_number, 1);
+    alloc_note_size(size);
     return __libc_realloc(p, size);
 }
 
 void *aligned_alloc(size_t align, size_t size)
 {
-    atomic_fetch_add(&alloc_number, 1);
+    alloc_note_size(size);
     return __libc_memalign(align, size);
 }
 
 int posix_memalign(void **p, size_t align, size_t size)
 {
-    atomic_fetch_add(&alloc_number, 1);
+    alloc_note_size(size);
     void *got = __libc_memalign(align, size);
     if (!got)
         return ENOMEM;

@@ -13,6 +13,7 @@ static struct {
     unsigned long fail_in; /* the one that fails, counted from now; 0: none */
     bool failed;
     long held;
+    unsigned long taken;
 } alloc_fault;
 
 /* The n-th allocation from now fails, and only that one. 0: none. */
@@ -33,8 +34,15 @@ static inline long alloc_held(void)
     return alloc_fault.held;
 }
 
+/* Blocks that were allocated so far. */
+static inline unsigned long alloc_taken(void)
+{
+    return alloc_fault.taken;
+}
+
 static inline bool alloc_fault_now(void)
 {
+    alloc_fault.taken++;
     if (!alloc_fault.fail_in || --alloc_fault.fail_in)
         return false;
     alloc_fault.failed = true;

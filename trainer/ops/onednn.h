@@ -17,7 +17,8 @@ struct onednn {
 /* 0, or -ENOMEM, -ENOTSUP (a shape that oneDNN refuses) or -EIO, with a message about `what`. */
 int onednn_check(dnnl_status_t status, const char *what);
 
-/* Makes oneDNN use the back end's number of threads in this thread's next calls. */
+/* Makes oneDNN use the back end's number of threads in this thread's next calls: those that make a
+ * primitive as well as those that run it. */
 void onednn_use_threads(const struct onednn *d);
 
 void onednn_conv_fill(struct ops *ops);

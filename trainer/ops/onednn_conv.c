@@ -175,6 +175,7 @@ static int conv_new(const struct ops *o, const struct conv_shape *s, struct conv
     conv->ops = o;
     conv->d = o->state;
     conv->need_dx = s->need_dx;
+    onednn_use_threads(conv->d); /* a primitive is cut for the threads there are when it is made */
     int r = conv_passes(conv, s, ho, wo);
     if (r < 0) {
         conv_free(conv);
