@@ -75,13 +75,11 @@ done
 }
 
 # A source file of the four rooms has its unit test. Mains, the tools' verbs, and the two files that
-# are nothing without sockets and processes (daemon, serve) have flow tests; kernels behind the wall
-# have tests/ops/test_backends.
+# are nothing without sockets and processes (daemon, serve) have flow tests.
 for file in $(sources common proto loaderd trainer | grep '\.c$'); do
     name=$(basename "$file" .c)
     case "$file" in
     */main.c | *_main.c | loaderd/daemon.c | loaderd/serve/serve.c) continue ;;
-    trainer/ops/cpu*.c | trainer/ops/onednn*.c) continue ;;
     esac
     [ -f "tests/unit/test_$name.c" ] || echo "$file" | breach 'every .c has tests/unit/test_<same>.c'
 done
