@@ -61,7 +61,7 @@ static void unaligned(struct ops *o, struct bed *bed)
 {
     enum { MOST = 70, EDGE = 17 };
     const float lr = .5f;
-    struct sgd sgd = {.lr = &lr, .lr_scale = 1, .momentum = .5f};
+    struct sgd sgd = {.lr = &lr, .scale = 1, .momentum = .5f};
     for (size_t first = 0; first < EDGE; first++)
         for (size_t count = 0; count + first <= MOST; count += 1 + count / 3) {
             float x[MOST + EDGE], y[MOST + EDGE], m[MOST + EDGE];
