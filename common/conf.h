@@ -93,8 +93,10 @@ bool conf_inherits(const struct conf_option *option, const void *field);
  * says so. */
 int conf_dump(const struct conf_table *table, const void *base, FILE *out);
 
-/* The option list for --help: name, type, default, bounds, unit, help; aligned. */
+/* The option list for --help: name, default, and help with type, bounds and unit; aligned. And the
+ * same as roff. */
 void conf_help(const struct conf_table *table, FILE *out);
+void conf_man(const struct conf_table *table, FILE *out);
 
 /* The line of `key` in the file conf_load last read in this thread, 0 when it was not there: for
  * cross-field errors ("recipe.yaml:7: views.size ..."). */

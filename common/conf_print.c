@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* conf_print: takes a table and its owner, gives the dump that every run folder keeps; takes a
- * table, gives the option list of --help. Any thread; no state. */
+ * table, gives the option list of --help and of the manual page. Any thread; no state. */
 #include "common/auto.h"
 #include "common/conf.h"
 #include "common/conf_table.h"
 #include "common/err.h"
+#include "common/page.h"
 
 #include <errno.h>
 #include <string.h>
@@ -91,39 +92,69 @@ int conf_dump(const struct conf_table *table, const void *base, FILE *out)
     return ferror(out) ? err_set(-EIO, "cannot write the configuration") : 0;
 }
 
-/* The columns of one option: name, what it takes, default. */
-enum { COLUMN_NAME, COLUMN_TAKES, COLUMN_DEFAULT, COLUMNS };
-
-static void help_column(const struct conf_option *o, int column, char *ret, size_t cap)
+/* What an option means and takes: "side of a square view (integer in 8..1024 pixels)". */
+static void help_meaning(const struct conf_option *o, char *ret, size_t cap)
 {
-    if (column == COLUMN_NAME)
-        snprintf(ret, cap, "%s", o->name);
-    else if (column == COLUMN_TAKES)
-        conf_value_takes(o, ret, cap);
-    else if (o->inherits)
-        snprintf(ret, cap, "[as %s]", o->inherits);
-    else if (o->def)
-        snprintf(ret, cap, "[%s]", o->def);
+    char takes[512];
+    conf_value_takes(o, takes, sizeof takes);
+    const char *article = strncmp(takes, "an ", 3) == 0 ? "an " : "a ";
+    size_t skip = strncmp(takes, article, strlen(article)) == 0 ? strlen(article) : 0;
+    const char *from = o->inherits ? ": " : "";
+    if (o->type == CONF_STR) /* a text is what everything is, unless it is told */
+        snprintf(ret, cap, "%s", o->help);
     else
-        snprintf(ret, cap, "required");
+        snprintf(ret, cap, "%s (%s%s%s)", o->help, takes + skip, from, from[0] ? o->inherits : "");
+}
+
+static const char *help_default(const struct conf_option *o)
+{
+    return o->def ? o->def : "required";
+}
+
+/* Groups stand apart: "views.size" begins one behind "data.path", "tap" none behind "listen". */
+static bool begins_group(const struct conf_table *table, size_t i)
+{
+    if (i == 0)
+        return false;
+    const char *name = table->options[i].name, *before = table->options[i - 1].name;
+    size_t word = strcspn(name, ".");
+    bool same = strcspn(before, ".") == word && memcmp(name, before, word) == 0;
+    return !same && (name[word] || strchr(before, '.'));
 }
 
 void conf_help(const struct conf_table *table, FILE *out)
 {
-    char text[512];
-    int width[COLUMNS] = {0};
-    for (size_t i = 0; i < table->n_options; i++)
-        for (int c = 0; c < COLUMNS; c++) {
-            help_column(&table->options[i], c, text, sizeof text);
-            int len = (int)strlen(text);
-            width[c] = len > width[c] ? len : width[c];
-        }
+    enum { DEFAULT_WIDTH = 10 }; /* a longer one pushes its text to the next line */
+    char meaning[1024];
+    int width = 0;
     for (size_t i = 0; i < table->n_options; i++) {
-        fputs("  ", out);
-        for (int c = 0; c < COLUMNS; c++) {
-            help_column(&table->options[i], c, text, sizeof text);
-            fprintf(out, "%-*s  ", width[c], text);
-        }
-        fprintf(out, "%s\n", table->options[i].help);
+        int len = (int)strlen(table->options[i].name);
+        width = len > width ? len : width;
+    }
+    const int indent = 2 + width + 2 + DEFAULT_WIDTH + 2;
+    for (size_t i = 0; i < table->n_options; i++) {
+        const struct conf_option *o = &table->options[i];
+        if (begins_group(table, i))
+            fputc('\n', out);
+        int at = fprintf(out, "  %-*s  %s", width, o->name, help_default(o));
+        fprintf(out, "%s%*s", at + 2 > indent ? "\n" : "", at + 2 > indent ? indent : indent - at,
+                "");
+        help_meaning(o, meaning, sizeof meaning);
+        page_wrap(meaning, indent, indent, out);
+    }
+}
+
+void conf_man(const struct conf_table *table, FILE *out)
+{
+    char meaning[1024];
+    for (size_t i = 0; i < table->n_options; i++) {
+        const struct conf_option *o = &table->options[i];
+        fputs(".TP\n\\fB", out);
+        page_roff_words(o->name, out);
+        fputs("\\fR  ", out);
+        page_roff_words(help_default(o), out);
+        fputc('\n', out);
+        help_meaning(o, meaning, sizeof meaning);
+        page_roff(meaning, out);
     }
 }

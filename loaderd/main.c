@@ -1,60 +1,70 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* augstream-loaderd: serves batches of augmented views and the parameters that made them. */
+#include "common/auto.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "common/usage.h"
 #include "loaderd/config.h"
 #include "loaderd/daemon.h"
 
 #include <getopt.h>
 #include <stdbool.h>
-#include <stdio.h>
 
-static const struct option options[] = {
-    {"config", required_argument, NULL, 'c'},
-    {"check", no_argument, NULL, 'n'},
-    {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'V'},
-    {0},
+static const struct usage_option options[] = {
+    {"config", "FILE", 'c', "what to serve, and where; YAML, the keys are below", USAGE_REQUIRED},
+    {"check", NULL, 'n', "read FILE, open its datasets, say what they hold, and end"},
 };
 
-static void help(FILE *out)
-{
-    fputs("Usage: augstream-loaderd --config FILE [--check]\n"
-          "Serves batches of augmented views to augstream-trainer.\n\n"
-          "  --config FILE  what to serve, and where (YAML; the keys are below)\n"
-          "  --check        read FILE, open its datasets, say what they hold, and exit\n"
-          "  --help         this text\n"
-          "  --version      the version\n\n"
-          "Exit codes: 0 ok, 64 usage, 65 bad data, 69 unavailable, 70 internal, 78 bad config.\n\n"
-          "Keys of FILE:\n",
-          out);
-    conf_help(&config_table, out);
-}
+static const struct usage_section sections[] = {
+    {"Signals",
+     "SIGTERM and SIGINT end the daemon well: trainers are told, what they have asked for "
+     "is finished and sent within 25 s. A second one ends it at once."},
+    {"Environment",
+     "NOTIFY_SOCKET, WATCHDOG_USEC: a service manager's; it is told of readiness, of a "
+     "line of figures each second, of life and of the end. JOURNAL_STREAM: log lines "
+     "begin with their level as the journal reads it."},
+    {"Examples", "    augstream-loaderd --config loaderd.yaml --check\n"
+                 "    augstream-loaderd --config loaderd.yaml\n"
+                 "    systemctl start augstream-loaderd    # the unit that is installed with it"},
+};
+
+static const struct usage usage = {
+    .name = "augstream-loaderd",
+    .chapter = 8,
+    .summary = "serve batches of augmented views to trainers",
+    .operands = "",
+    .about =
+        "Decodes and augments the images of its datasets in worker processes and sends the "
+        "batches that augstream-trainer asks for, together with omega, the exact parameters that "
+        "made each view. A batch depends on nothing but the trainer's recipe, the dataset, the "
+        "epoch and the index: any number of loaders with the same data may serve one run, and "
+        "one that is restarted goes on as if nothing had been.",
+    .options = options,
+    .n_options = ARRAY_LEN(options),
+    .keys = &config_table,
+    .keys_of = "FILE",
+    .sections = sections,
+    .n_sections = ARRAY_LEN(sections),
+};
 
 int main(int argc, char **argv)
 {
     static struct config config; /* too large for a stack */
     const char *path = NULL;
     bool check = false;
-    int option;
     log_open("augstream-loaderd", LOG_INFO);
-    while ((option = getopt_long(argc, argv, "", options, NULL)) >= 0) {
-        switch (option) {
-        case 'c':
-            path = optarg;
-            break;
-        case 'n':
-            check = true;
-            break;
-        case 'h':
-            help(stdout);
+    int key;
+    while ((key = usage_next(&usage, argc, argv)) != USAGE_END) {
+        if (key == USAGE_TOLD)
             return EXIT_OK;
-        case 'V':
-            puts("augstream-loaderd " AUGSTREAM_VERSION);
-            return EXIT_OK;
-        default:
+        if (key < 0) {
+            log_error("%s", err_text());
             return EXIT_USAGE;
         }
+        if (key == 'c')
+            path = optarg;
+        else
+            check = true;
     }
     if (!path || optind < argc) {
         log_error("give --config FILE, and nothing else but --check (see --help)");

@@ -5,34 +5,33 @@
 #include "common/err.h"
 #include "common/log.h"
 
-#include <stdio.h>
+#include <assert.h>
+#include <getopt.h>
 #include <string.h>
 
-static void usage(const char *program, const struct verb *verbs, size_t n, FILE *out)
+int verbs_run(const struct usage *tool, const struct verb *verbs, size_t n, int argc, char **argv)
 {
-    fprintf(out, "usage: %s VERB ...   (VERB --help tells more)\n\n", program);
+    const struct usage *usages[VERBS_MAX];
+    struct usage whole = *tool;
+    assert(n <= VERBS_MAX);
     for (size_t i = 0; i < n; i++)
-        fprintf(out, "  %-10s %s\n", verbs[i].name, verbs[i].help);
-}
-
-int verbs_run(const char *program, const struct verb *verbs, size_t n, int argc, char **argv)
-{
-    log_open(program, LOG_INFO);
+        usages[i] = verbs[i].usage;
+    whole.verbs = usages;
+    whole.n_verbs = n;
+    log_open(tool->name, LOG_INFO);
     if (argc < 2) {
-        usage(program, verbs, n, stderr);
+        usage_help(&whole, stderr);
         return EXIT_USAGE;
     }
-    if (!strcmp(argv[1], "--help")) {
-        usage(program, verbs, n, stdout);
-        return EXIT_OK;
-    }
-    if (!strcmp(argv[1], "--version")) {
-        printf("%s %s\n", program, AUGSTREAM_VERSION);
-        return EXIT_OK;
-    }
     for (size_t i = 0; i < n; i++)
-        if (!strcmp(argv[1], verbs[i].name))
+        if (strcmp(argv[1], usages[i]->name) == 0)
             return verbs[i].run(argc - 1, argv + 1);
-    log_error("%s: no such verb (--help lists them)", argv[1]);
+    int key = usage_next(&whole, argc, argv);
+    if (key == USAGE_TOLD)
+        return EXIT_OK;
+    if (key < 0)
+        log_error("%s", err_text());
+    else
+        log_error("%s: no such verb (--help lists them)", argv[1]);
     return EXIT_USAGE;
 }

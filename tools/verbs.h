@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* verbs: the first argument of a tool with several: one row each, --help and --version made from
- * them. */
+/* verbs: the first argument of a tool with several: one row each. --help, --version and the manual
+ * page are made from the rows' usages. */
 #ifndef AUGSTREAM_TOOLS_VERBS_H
 #define AUGSTREAM_TOOLS_VERBS_H
 
-#include <stddef.h>
+#include "common/usage.h"
 
 struct verb {
-    const char *name;
+    const struct usage *usage;         /* its name is the verb */
     int (*run)(int argc, char **argv); /* argv[0] = the verb; returns the exit code */
-    const char *help;
 };
 
-/* Opens the log as `program`, runs the verb of argv[1]; returns the exit code. */
-int verbs_run(const char *program, const struct verb *verbs, size_t n, int argc, char **argv);
+enum { VERBS_MAX = 16 };
+
+/* Opens the log as the tool, runs the verb of argv[1]; returns the exit code. tool: without verbs,
+ * they are put in from the rows. */
+int verbs_run(const struct usage *tool, const struct verb *verbs, size_t n, int argc, char **argv);
 
 #endif

@@ -4,6 +4,7 @@
 #include "common/auto.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "common/usage.h"
 #include "trainer/train.h"
 
 #include <errno.h>
@@ -32,23 +33,47 @@ static void catch_signals(void)
     sigaction(SIGINT, &action, NULL);
 }
 
-static void help(FILE *out)
-{
-    fputs("Usage: augstream-trainer RECIPE.yaml [--set KEY=VALUE ...] [--run-dir DIR] [--resume]\n"
-          "                         [--steps N]\n"
-          "Trains a backbone as the recipe says, from batches that augstream-loaderd sends.\n\n"
-          "  --set KEY=VALUE  overrides one key of the recipe (VALUE is YAML); may be repeated\n"
-          "  --run-dir DIR    the run folder (without it: run.dir/run.name)\n"
-          "  --resume         go on from the newest checkpoint in the run folder\n"
-          "  --steps N        end after step N of the run\n"
-          "  --help           this text\n"
-          "  --version        the version\n\n"
-          "SIGTERM and SIGINT write a checkpoint and end with 0.\n"
-          "Exit codes: 0 ok, 64 usage, 65 bad data, 69 unavailable, 70 internal, 78 bad config.\n\n"
-          "Keys of RECIPE.yaml:\n",
-          out);
-    conf_help(&recipe_table, out);
-}
+static const struct usage_option options[] = {
+    {"set", "KEY=VALUE", 's', "override one key of the recipe; VALUE is YAML", USAGE_REPEATED},
+    {"run-dir", "DIR", 'd', "the run folder; without it, run.dir/run.name"},
+    {"resume", NULL, 'r', "go on from the newest checkpoint in the run folder"},
+    {"steps", "N", 'n', "end after step N of the run, whose schedule stays that of the whole"},
+};
+
+static const struct usage_section sections[] = {
+    {"Signals",
+     "SIGTERM and SIGINT write a checkpoint and end the run with exit code 0; --resume goes "
+     "on with it. A second signal ends the program at once."},
+    {"Files",
+     "In the run folder: recipe.yaml (every key, as the run had it), metrics.jsonl (a line a "
+     "step), events.out.tfevents.* (TensorBoard), checkpoints/step-NNNNNNNN.safetensors (all "
+     "that --resume needs) and, at the end, backbone.safetensors (torchvision's names)."},
+    {"Environment",
+     "AUGSTREAM_LOADERD: with data.loaders embedded, the augstream-loaderd to start; "
+     "without it, the one beside this program or in PATH. TMPDIR: where the folder of "
+     "its socket is made, /tmp without it."},
+    {"Examples",
+     "    augstream-trainer recipe.yaml --set data.path=/data/flowers/train\n"
+     "    augstream-trainer recipe.yaml --set 'data.loaders=[tcp://node1:5555, tcp://node2:5555]'\n"
+     "    augstream-trainer recipe.yaml --resume --set device.threads=8"},
+};
+
+static const struct usage usage = {
+    .name = "augstream-trainer",
+    .chapter = 1,
+    .summary = "train a vision backbone from augmented views",
+    .operands = "RECIPE.yaml",
+    .about =
+        "Trains a backbone as RECIPE.yaml says, from batches that augstream-loaderd sends, and "
+        "keeps everything in a run folder. Where data.loaders is embedded, as it is by default, "
+        "a private loader of data.path is started and ended with the run.",
+    .options = options,
+    .n_options = ARRAY_LEN(options),
+    .keys = &recipe_table,
+    .keys_of = "RECIPE.yaml",
+    .sections = sections,
+    .n_sections = ARRAY_LEN(sections),
+};
 
 struct arguments {
     const char *recipe;
@@ -71,17 +96,8 @@ static int parse_steps(const char *text, uint64_t *ret)
 /* -1: go on; else the exit code. */
 static int parse_arguments(int argc, char **argv, struct arguments *a)
 {
-    static const struct option options[] = {
-        {"set", required_argument, NULL, 's'},
-        {"run-dir", required_argument, NULL, 'd'},
-        {"resume", no_argument, NULL, 'r'},
-        {"steps", required_argument, NULL, 'n'},
-        {"help", no_argument, NULL, 'h'},
-        {"version", no_argument, NULL, 'V'},
-        {0},
-    };
-    for (int c; (c = getopt_long(argc, argv, "", options, NULL)) >= 0;) {
-        switch (c) {
+    for (int key; (key = usage_next(&usage, argc, argv)) != USAGE_END;) {
+        switch (key) {
         case 's':
             if (a->n_sets == SETS_MAX) {
                 log_error("at most %d times --set", SETS_MAX);
@@ -101,13 +117,10 @@ static int parse_arguments(int argc, char **argv, struct arguments *a)
                 return EXIT_USAGE;
             }
             break;
-        case 'h':
-            help(stdout);
+        case USAGE_TOLD:
             return EXIT_OK;
-        case 'V':
-            puts("augstream-trainer " AUGSTREAM_VERSION);
-            return EXIT_OK;
-        default: /* getopt said what */
+        default:
+            log_error("%s", err_text());
             return EXIT_USAGE;
         }
     }

@@ -155,9 +155,8 @@ static void test_help(void **state)
     assert_non_null(out);
     conf_help(&table, out);
     fclose(out);
-    assert_non_null(strstr(text, "[as v.size]"));
-    assert_non_null(strstr(text, "[as v.second.flip]"));
-    assert_non_null(strstr(text, "a number in 0..1 or inherit"));
+    assert_non_null(strstr(text, " or inherit: v.size)\n"));
+    assert_non_null(strstr(text, "(number in 0..1 or inherit: v.second.flip)\n"));
 }
 
 static void test_broken_tables(void **state)

@@ -20,7 +20,7 @@ struct entry {
 struct owner {
     char text[CONF_STR_MAX];
     int64_t integer;
-    double number, numbers[3];
+    double number, numbers[5];
     bool yes;
     int index;
     struct conf_strs texts;
@@ -37,7 +37,7 @@ static const struct conf_option options[] = {
     {"a.deep.number", CONF_FLOAT, AT(number), "1", 0, 9, "s", "a number"},
     {"sets.*.path", CONF_STR, offsetof(struct entry, path), NULL, .help = "place"},
     {"c.yes", CONF_BOOL, AT(yes), "false", .help = "or no"},
-    {"a.deep.numbers", CONF_FLOATS, AT(numbers), "[1,2,3]", .help = "three", .count = 3},
+    {"a.deep.numbers", CONF_FLOATS, AT(numbers), "[1,2,3,4,5]", .help = "five", .count = 5},
     {"c.index", CONF_ENUM, AT(index), "ref", .help = "which", .choices = choices},
     {"a.texts", CONF_STRS, AT(texts), "[]", .help = "more words"},
     {"sets.*.limits.high", CONF_FLOAT, offsetof(struct entry, limit), "5", .help = "most"},
@@ -66,7 +66,7 @@ static void test_layout(void **state)
                                "    text: \"\"\n"
                                "    deep:\n"
                                "        number: 1\n"
-                               "        numbers: [1, 2, 3]\n"
+                               "        numbers: [1, 2, 3, 4, 5]\n"
                                "    texts: []\n"
                                "b: 1\n"
                                "sets: {}\n"
@@ -164,33 +164,55 @@ static void test_write_error(void **state)
     fclose(full);
 }
 
-static void test_help(void **state)
+static char *printed(void (*print)(const struct conf_table *table, FILE *out))
 {
-    (void)state;
-    auto_free char *text = NULL;
+    char *text = NULL;
     size_t len;
     FILE *out = open_memstream(&text, &len);
     assert_non_null(out);
-    conf_help(&table, out);
+    print(&table, out);
     fclose(out);
-    assert_string_equal(text, "  a.text              a text               required   words\n"
-                              "  b                   an integer           [1]        top\n"
-                              "  a.deep.number       a number in 0..9 s   [1]        a number\n"
-                              "  sets.*.path         a text               required   place\n"
-                              "  c.yes               true or false        [false]    or no\n"
-                              "  a.deep.numbers      a list of 3 numbers  [[1,2,3]]  three\n"
-                              "  c.index             auto | ref           [ref]      which\n"
-                              "  a.texts             a list of texts      [[]]       more words\n"
-                              "  sets.*.limits.high  a number             [5]        most\n");
+    return text;
+}
+
+static void test_help(void **state)
+{
+    (void)state;
+    auto_free char *text = printed(conf_help);
+    assert_string_equal(text, "  a.text              required    words\n\n"
+                              "  b                   1           top (integer)\n"
+                              "\n"
+                              "  a.deep.number       1           a number (number in 0..9 s)\n"
+                              "\n"
+                              "  sets.*.path         required    place\n"
+                              "\n"
+                              "  c.yes               false       or no (true or false)\n"
+                              "\n"
+                              "  a.deep.numbers      [1,2,3,4,5]\n"
+                              "                                  five (list of 5 numbers)\n"
+                              "\n"
+                              "  c.index             ref         which (auto | ref)\n"
+                              "\n"
+                              "  a.texts             []          more words (list of texts)\n"
+                              "\n"
+                              "  sets.*.limits.high  5           most (number)\n");
+}
+
+static void test_man(void **state)
+{
+    (void)state;
+    auto_free char *text = printed(conf_man);
+    assert_non_null(strstr(text, ".TP\n\\fBa.text\\fR  required\nwords\n.TP\n\\fBb\\fR  1\n"));
+    assert_non_null(strstr(text, "\\fBc.index\\fR  ref\nwhich (auto | ref)\n"));
+    assert_non_null(strstr(text, "\\fBa.deep.number\\fR  1\na number (number in 0..9 s)\n"));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_layout),
-        cmocka_unit_test(test_reads_back),
-        cmocka_unit_test(test_write_error),
-        cmocka_unit_test(test_help),
+        cmocka_unit_test(test_layout),      cmocka_unit_test(test_reads_back),
+        cmocka_unit_test(test_write_error), cmocka_unit_test(test_help),
+        cmocka_unit_test(test_man),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

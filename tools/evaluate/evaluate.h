@@ -4,12 +4,14 @@
 #ifndef AUGSTREAM_TOOLS_EVALUATE_H
 #define AUGSTREAM_TOOLS_EVALUATE_H
 
+#include "common/usage.h"
 #include "trainer/embed.h"
 #include "trainer/extract.h"
 #include "trainer/model.h"
 #include "trainer/recipe.h"
 
 /* Each gets its own argv (argv[0] = the verb) and returns an exit code, its error already told. */
+extern const struct usage evaluate_features_usage, evaluate_knn_usage;
 int evaluate_features(int argc, char **argv);
 int evaluate_knn(int argc, char **argv);
 
@@ -34,13 +36,18 @@ struct frozen_options {
     size_t n_datasets;
 };
 
-/* The options that every verb has, for its getopt table; frozen_option takes one of them: 1 when it
- * was one, 0 when it is the verb's own, -EINVAL. */
-#define FROZEN_LONG_OPTIONS                                                                        \
-    {"backbone", required_argument, NULL, 'b'},                                                    \
+/* The options that every verb has, for its rows; frozen_option takes one of them: 1 when it was
+ * one, 0 when it is the verb's own, -EINVAL. */
+#define FROZEN_OPTIONS                                                                             \
+    {"backbone", "FILE", 'b',                                                                      \
+     "backbone.safetensors, or any ResNet state_dict in torchvision's names", USAGE_REQUIRED},     \
     {                                                                                              \
-        "set", required_argument, NULL, 's'                                                        \
+        "set", "KEY=VALUE", 's', "override one key of the recipe; VALUE is YAML", USAGE_REPEATED   \
     }
+#define FROZEN_RECIPE                                                                              \
+    "RECIPE.yaml tells the architecture, the size, the normalisation and the loaders; a run "      \
+    "folder's recipe.yaml does. DATASET is a name that the loaders know; where data.loaders is "   \
+    "embedded, a folder."
 int frozen_option(struct frozen_options *o, int c, const char *arg);
 
 int frozen_open(struct frozen *frozen, const struct frozen_options *o);

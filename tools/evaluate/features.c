@@ -16,24 +16,23 @@
 
 enum { VIEWS_BYTES_MAX = 1 << 30 }; /* of --views */
 
-static const char usage[] =
-    "usage: augstream-evaluate features RECIPE.yaml --backbone FILE --images DATASET --out FILE\n"
-    "           [--views] [--set a.b=v ...]\n"
-    "\n"
-    "Writes the frozen backbone's features of every image of a dataset, in dataset order.\n"
-    "  RECIPE.yaml      architecture, size, normalisation, loaders (a run folder's recipe.yaml)\n"
-    "  --backbone FILE  backbone.safetensors, or any ResNet state_dict in torchvision's names\n"
-    "  --images DATASET a name that the loaders know; with data.loaders=embedded, a folder\n"
-    "  --out FILE       features F32 [N,D], labels I64 [N], samples I64 [N]\n"
-    "  --views          also the pixels that were seen, views U8 [1,N,S,S,3]\n";
+static const struct usage_option rows[] = {
+    FROZEN_OPTIONS,
+    {"images", "DATASET", 'i', "of which images", USAGE_REQUIRED},
+    {"out", "FILE", 'o', "safetensors: features F32 [N,D], labels I64 [N], samples I64 [N]",
+     USAGE_REQUIRED},
+    {"views", NULL, 'v', "also the pixels that were seen, views U8 [1,N,S,S,3], at most 1 GiB"},
+};
 
-static const struct option long_options[] = {
-    FROZEN_LONG_OPTIONS,
-    {"images", required_argument, NULL, 'i'},
-    {"out", required_argument, NULL, 'o'},
-    {"views", no_argument, NULL, 'v'},
-    {"help", no_argument, NULL, 'h'},
-    {0},
+const struct usage evaluate_features_usage = {
+    .name = "features",
+    .program = "augstream-evaluate",
+    .summary = "features of every image of a dataset, into a safetensors file",
+    .operands = "RECIPE.yaml",
+    .about = "Writes the frozen backbone's features of every image of a dataset, in dataset "
+             "order. " FROZEN_RECIPE,
+    .options = rows,
+    .n_options = ARRAY_LEN(rows),
 };
 
 struct options {
@@ -42,32 +41,19 @@ struct options {
     bool views;
 };
 
-/* 0 to go on, 1 when help was asked for, -EINVAL. */
+/* 0 to go on, USAGE_TOLD, -EINVAL. */
 static int parse(int argc, char **argv, struct options *o)
 {
-    int c;
-    while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
-        int rc = frozen_option(&o->frozen, c, optarg);
-        if (rc < 0)
+    for (int key; (key = usage_next(&evaluate_features_usage, argc, argv)) != USAGE_END;) {
+        int rc = key < 0 || key == USAGE_TOLD ? key : frozen_option(&o->frozen, key, optarg);
+        if (rc < 0 || rc == USAGE_TOLD)
             return rc;
-        if (rc)
-            continue;
-        switch (c) {
-        case 'i':
+        if (key == 'i')
             o->frozen.datasets[0] = optarg;
-            break;
-        case 'o':
+        else if (key == 'o')
             o->out = optarg;
-            break;
-        case 'v':
+        else if (key == 'v')
             o->views = true;
-            break;
-        case 'h':
-            fputs(usage, stdout);
-            return 1;
-        default:
-            return err_set(-EINVAL, "features --help lists the options");
-        }
     }
     if (optind + 1 != argc || !o->frozen.backbone || !o->frozen.datasets[0] || !o->out)
         return err_set(-EINVAL, "features needs RECIPE.yaml, --backbone, --images and --out");

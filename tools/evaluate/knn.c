@@ -2,6 +2,7 @@
 /* knn: nearest-neighbour accuracy of a frozen backbone: a labelled bank, labelled queries. */
 #include "trainer/knn.h"
 
+#include "common/auto.h"
 #include "common/err.h"
 #include "common/log.h"
 #include "tools/evaluate/evaluate.h"
@@ -11,44 +12,35 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char usage[] =
-    "usage: augstream-evaluate knn RECIPE.yaml --backbone FILE --train DATASET --test DATASET\n"
-    "           [--set a.b=v ...]\n"
-    "\n"
-    "Prints the share of test images whose nearest training image, by cosine of the frozen "
-    "features,\n"
-    "has their label. Datasets as in `features`.\n";
-
-static const struct option long_options[] = {
-    FROZEN_LONG_OPTIONS,
-    {"train", required_argument, NULL, 't'},
-    {"test", required_argument, NULL, 'e'},
-    {"help", no_argument, NULL, 'h'},
-    {0},
+static const struct usage_option rows[] = {
+    FROZEN_OPTIONS,
+    {"train", "DATASET", 't', "the labelled bank", USAGE_REQUIRED},
+    {"test", "DATASET", 'e', "the images to be told, labelled as well", USAGE_REQUIRED},
 };
 
+const struct usage evaluate_knn_usage = {
+    .name = "knn",
+    .program = "augstream-evaluate",
+    .summary = "nearest-neighbour accuracy",
+    .operands = "RECIPE.yaml",
+    .about =
+        "Prints the share of test images whose nearest training image, by cosine of the frozen "
+        "features, has their label. " FROZEN_RECIPE,
+    .options = rows,
+    .n_options = ARRAY_LEN(rows),
+};
+
+/* 0 to go on, USAGE_TOLD, -EINVAL. */
 static int parse(int argc, char **argv, struct frozen_options *o)
 {
-    int c;
-    while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
-        int rc = frozen_option(o, c, optarg);
-        if (rc < 0)
+    for (int key; (key = usage_next(&evaluate_knn_usage, argc, argv)) != USAGE_END;) {
+        int rc = key < 0 || key == USAGE_TOLD ? key : frozen_option(o, key, optarg);
+        if (rc < 0 || rc == USAGE_TOLD)
             return rc;
-        if (rc)
-            continue;
-        switch (c) {
-        case 't':
+        if (key == 't')
             o->datasets[0] = optarg;
-            break;
-        case 'e':
+        else if (key == 'e')
             o->datasets[1] = optarg;
-            break;
-        case 'h':
-            fputs(usage, stdout);
-            return 1;
-        default:
-            return err_set(-EINVAL, "knn --help lists the options");
-        }
     }
     if (optind + 1 != argc || !o->backbone || !o->datasets[0] || !o->datasets[1])
         return err_set(-EINVAL, "knn needs RECIPE.yaml, --backbone, --train and --test");

@@ -7,12 +7,34 @@
 #include "tools/verbs.h"
 
 static const struct verb verbs[] = {
-    {"features", evaluate_features,
-     "features of every image of a dataset, into a safetensors file"},
-    {"knn", evaluate_knn, "nearest-neighbour accuracy"},
+    {&evaluate_features_usage, evaluate_features},
+    {&evaluate_knn_usage, evaluate_knn},
+};
+
+static const struct usage_section sections[] = {
+    {"Environment", "AUGSTREAM_LOADERD, TMPDIR: for embedded loaders, as in augstream-trainer."},
+    {"Examples",
+     "    augstream-evaluate knn runs/flowers/recipe.yaml --backbone "
+     "runs/flowers/backbone.safetensors "
+     "\\\n        --train flowers-train --test flowers-test\n"
+     "    augstream-evaluate features runs/flowers/recipe.yaml --set data.loaders=embedded \\\n"
+     "        --backbone runs/flowers/backbone.safetensors --images /data/flowers/test \\\n"
+     "        --out features.safetensors"},
+};
+
+static const struct usage usage = {
+    .name = "augstream-evaluate",
+    .chapter = 1,
+    .summary = "measure a trained backbone",
+    .operands = "VERB ...",
+    .about =
+        "Measures a frozen backbone on labelled images: each is resized, its centre cropped, and "
+        "sent once through the backbone, whose pooled output are the features.",
+    .sections = sections,
+    .n_sections = ARRAY_LEN(sections),
 };
 
 int main(int argc, char **argv)
 {
-    return verbs_run("augstream-evaluate", verbs, ARRAY_LEN(verbs), argc, argv);
+    return verbs_run(&usage, verbs, ARRAY_LEN(verbs), argc, argv);
 }

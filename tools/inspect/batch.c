@@ -17,51 +17,42 @@
 
 enum { LINE_MAX_BYTES = 1024 };
 
-static const char usage[] =
-    "usage: augstream-inspect batch ENDPOINT --recipe R.yaml [--set a.b=v ...] [--epoch E]\n"
-    "           [--index I] --out FILE.safetensors [--omega FILE.jsonl]\n"
-    "\n"
-    "Fetches one batch as the trainer would. ENDPOINT is tcp://..., ipc://... or embedded.\n"
-    "  --out FILE    views U8 [V,N,H,W,3], labels I64 [N], samples I64 [N]; where the recipe has\n"
-    "                small views, these are apart: small U8 [K,N,h,w,3]\n"
-    "  --omega FILE  one JSON object a view; view numbers go on from views to small\n";
-
 struct options {
     struct fetch_options fetch;
     const char *out, *omega;
 };
 
-static const struct option long_options[] = {
-    FETCH_LONG_OPTIONS,
-    {"omega", required_argument, NULL, 'j'},
-    {"out", required_argument, NULL, 'o'},
-    {"help", no_argument, NULL, 'h'},
-    {0},
+static const struct usage_option rows[] = {
+    FETCH_OPTIONS,
+    {"out", "FILE", 'o',
+     "safetensors: views U8 [V,N,H,W,3], labels I64 [N], samples I64 [N]; small views apart: small "
+     "U8 [K,N,h,w,3]",
+     USAGE_REQUIRED},
+    {"omega", "FILE", 'j',
+     "omega too, one JSON object a view, view after view; numbers go on from views to small ones"},
 };
 
-/* 0 to go on, 1 when help was asked for, -EINVAL. */
+const struct usage inspect_batch_usage = {
+    .name = "batch",
+    .program = "augstream-inspect",
+    .summary = "one batch as the trainer gets it, into a safetensors file",
+    .operands = "ENDPOINT",
+    .about = "Fetches one batch as the trainer would and writes what came. " FETCH_ENDPOINT,
+    .options = rows,
+    .n_options = ARRAY_LEN(rows),
+};
+
+/* 0 to go on, USAGE_TOLD, -EINVAL. */
 static int parse(int argc, char **argv, struct options *o)
 {
-    int c, rc = 0;
-    while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
-        rc = fetch_option(&o->fetch, c, optarg);
-        if (rc < 0)
+    for (int key; (key = usage_next(&inspect_batch_usage, argc, argv)) != USAGE_END;) {
+        int rc = key < 0 || key == USAGE_TOLD ? key : fetch_option(&o->fetch, key, optarg);
+        if (rc < 0 || rc == USAGE_TOLD)
             return rc;
-        if (rc)
-            continue;
-        switch (c) {
-        case 'o':
+        if (key == 'o')
             o->out = optarg;
-            break;
-        case 'j':
+        else if (key == 'j')
             o->omega = optarg;
-            break;
-        case 'h':
-            fputs(usage, stdout);
-            return 1;
-        default:
-            return err_set(-EINVAL, "batch --help lists the options");
-        }
     }
     if (optind + 1 != argc || !o->fetch.recipe || !o->out)
         return err_set(-EINVAL, "batch needs ENDPOINT, --recipe and --out");

@@ -4,10 +4,13 @@
 #ifndef AUGSTREAM_TOOLS_INSPECT_H
 #define AUGSTREAM_TOOLS_INSPECT_H
 
+#include "common/usage.h"
 #include "trainer/embed.h"
 #include "trainer/recipe.h"
 #include "trainer/recv.h"
 
+extern const struct usage inspect_stream_usage, inspect_batch_usage, inspect_sheet_usage,
+    inspect_runs_usage;
 int inspect_stream(int argc, char **argv);
 int inspect_batch(int argc, char **argv);
 int inspect_sheet(int argc, char **argv);
@@ -35,14 +38,19 @@ struct fetch_options {
     size_t n_sets;
     int64_t epoch, index;
 };
-/* The options that every fetching verb has, for its getopt table; fetch_option takes one of them: 1
- * when it was one, 0 when it is the verb's own, -EINVAL. */
-#define FETCH_LONG_OPTIONS                                                                         \
-    {"recipe", required_argument, NULL, 'r'}, {"set", required_argument, NULL, 's'},               \
-        {"epoch", required_argument, NULL, 'e'},                                                   \
+/* The options that every fetching verb has, for its rows; fetch_option takes one of them: 1 when it
+ * was one, 0 when it is the verb's own, -EINVAL. */
+#define FETCH_OPTIONS                                                                              \
+    {"recipe", "FILE", 'r', "which dataset, which views", USAGE_REQUIRED},                         \
+        {"set", "KEY=VALUE", 's', "override one key of the recipe; VALUE is YAML",                 \
+         USAGE_REPEATED},                                                                          \
+        {"epoch", "E", 'e', "of which epoch, from 0 (default 0)"},                                 \
     {                                                                                              \
-        "index", required_argument, NULL, 'i'                                                      \
+        "index", "I", 'i', "which batch of the epoch, from 0 (default 0)"                          \
     }
+#define FETCH_ENDPOINT                                                                             \
+    "ENDPOINT is a loader's: tcp://HOST:PORT or ipc://PATH; or embedded: a private loader of the " \
+    "recipe's data.path is started."
 int fetch_option(struct fetch_options *o, int c, const char *arg);
 
 int fetch_open(struct fetch *fetch, const struct fetch_options *o);

@@ -5,13 +5,32 @@
 #include "tools/verbs.h"
 
 static const struct verb verbs[] = {
-    {"stream", inspect_stream, "omega as it flows, from a loader's tap, a line of JSON a view"},
-    {"batch", inspect_batch, "one batch as the trainer gets it, into a safetensors file"},
-    {"sheet", inspect_sheet, "the views of one batch side by side, into a PNG picture"},
-    {"runs", inspect_runs, "training runs side by side: losses and accuracy, a table"},
+    {&inspect_stream_usage, inspect_stream},
+    {&inspect_batch_usage, inspect_batch},
+    {&inspect_sheet_usage, inspect_sheet},
+    {&inspect_runs_usage, inspect_runs},
+};
+
+static const struct usage_section sections[] = {
+    {"Examples",
+     "    augstream-inspect stream tcp://node1:5556 --count 512\n"
+     "    augstream-inspect batch tcp://node1:5555 --recipe recipe.yaml --out batch.safetensors\n"
+     "    augstream-inspect sheet embedded --recipe recipe.yaml \\\n"
+     "        --set data.path=/data/flowers/train --out views.png\n"
+     "    augstream-inspect runs runs/simsiam runs/simsiam-augself"},
+};
+
+static const struct usage usage = {
+    .name = "augstream-inspect",
+    .chapter = 1,
+    .summary = "look at batches, omega and runs",
+    .operands = "VERB ...",
+    .about = "Shows what flows between loaders and trainers, and what became of it.",
+    .sections = sections,
+    .n_sections = ARRAY_LEN(sections),
 };
 
 int main(int argc, char **argv)
 {
-    return verbs_run("augstream-inspect", verbs, ARRAY_LEN(verbs), argc, argv);
+    return verbs_run(&usage, verbs, ARRAY_LEN(verbs), argc, argv);
 }

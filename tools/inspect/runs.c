@@ -15,12 +15,15 @@
 
 enum { RUNS_MAX = 8, FIGURES_MAX = 24, EPOCHS_MAX = 1 << 16, NAME_MAX_BYTES = 32, ROWS = 16 };
 
-static const char usage[] =
-    "usage: augstream-inspect runs RUN_FOLDER...\n"
-    "\n"
-    "Prints training runs side by side, an epoch a row (some epochs are left out of a long run): "
-    "the\n"
-    "mean over the epoch of every figure in metrics.jsonl. An epoch without a figure shows '-'.\n";
+const struct usage inspect_runs_usage = {
+    .name = "runs",
+    .program = "augstream-inspect",
+    .summary = "training runs side by side: losses and accuracy, a table",
+    .operands = "RUN_FOLDER ...",
+    .about = "Prints up to 8 runs side by side, an epoch a row (of a long run, 16 evenly spread "
+             "ones): the mean over the epoch of every figure in metrics.jsonl, '-' where there is "
+             "none.",
+};
 
 /* Not figures of the model. */
 static const char *const skipped[] = {"step", "epoch", "lr", "wait_s"};
@@ -168,19 +171,20 @@ static void table_row(const struct run *runs, size_t n, size_t epoch)
 
 int inspect_runs(int argc, char **argv)
 {
-    if (argc == 2 && !strcmp(argv[1], "--help")) {
-        fputs(usage, stdout);
+    int key = usage_next(&inspect_runs_usage, argc, argv);
+    if (key == USAGE_TOLD)
         return EXIT_OK;
-    }
-    size_t n = (size_t)argc - 1, epochs = 0;
-    if (n < 1 || n > RUNS_MAX || argv[1][0] == '-') {
-        log_error("runs needs 1 to %d run folders", RUNS_MAX);
+    size_t n = (size_t)(argc - optind), epochs = 0;
+    if (key == 0 && (n < 1 || n > RUNS_MAX))
+        key = err_set(-EINVAL, "runs needs 1 to %d run folders", RUNS_MAX);
+    if (key < 0) {
+        log_error("%s", err_text());
         return EXIT_USAGE;
     }
     struct run runs[RUNS_MAX] = {0};
     int rc = 0;
     for (size_t r = 0; !rc && r < n; r++) {
-        runs[r].folder = argv[r + 1];
+        runs[r].folder = argv[(size_t)optind + r];
         rc = run_read(&runs[r]);
         epochs = runs[r].epochs > epochs ? runs[r].epochs : epochs;
     }

@@ -15,50 +15,39 @@
 
 enum { GAP = 8, SEAM = 2, SAMPLES_MAX = 256, ACROSS = 6, SMALL = 128, PAPER = 245 };
 
-static const char usage[] =
-    "usage: augstream-inspect sheet ENDPOINT --recipe R.yaml [--set a.b=v ...] [--epoch E]\n"
-    "           [--index I] [--samples N] --out FILE.png\n"
-    "\n"
-    "Draws the first N samples of a batch (default 24), the views of each side by side, small\n"
-    "views in rows below them.\n";
-
 struct options {
     struct fetch_options fetch;
     const char *out;
     int64_t samples;
 };
 
-static const struct option long_options[] = {
-    FETCH_LONG_OPTIONS,
-    {"samples", required_argument, NULL, 'n'},
-    {"out", required_argument, NULL, 'o'},
-    {"help", no_argument, NULL, 'h'},
-    {0},
+static const struct usage_option rows[] = {
+    FETCH_OPTIONS,
+    {"samples", "N", 'n', "the first N samples of the batch, 1 to 256 (default 24)"},
+    {"out", "FILE", 'o', "a PNG picture", USAGE_REQUIRED},
 };
 
+const struct usage inspect_sheet_usage = {
+    .name = "sheet",
+    .program = "augstream-inspect",
+    .summary = "the views of one batch side by side, into a PNG picture",
+    .operands = "ENDPOINT",
+    .about = "Fetches one batch as the trainer would and draws its first samples: the views of one "
+             "touch, small ones are in rows below them, samples are apart. " FETCH_ENDPOINT,
+    .options = rows,
+    .n_options = ARRAY_LEN(rows),
+};
+
+/* 0 to go on, USAGE_TOLD, -EINVAL. */
 static int parse(int argc, char **argv, struct options *o)
 {
-    int c, rc = 0;
-    while ((c = getopt_long(argc, argv, "", long_options, NULL)) != -1) {
-        rc = fetch_option(&o->fetch, c, optarg);
-        if (rc < 0)
-            return rc;
-        if (rc)
-            continue;
-        switch (c) {
-        case 'n':
+    for (int key; (key = usage_next(&inspect_sheet_usage, argc, argv)) != USAGE_END;) {
+        int rc = key < 0 || key == USAGE_TOLD ? key : fetch_option(&o->fetch, key, optarg);
+        if (key == 'n')
             rc = inspect_number("samples", optarg, 1, SAMPLES_MAX, &o->samples);
-            break;
-        case 'o':
+        else if (key == 'o')
             o->out = optarg;
-            break;
-        case 'h':
-            fputs(usage, stdout);
-            return 1;
-        default:
-            return err_set(-EINVAL, "sheet --help lists the options");
-        }
-        if (rc)
+        if (rc < 0 || rc == USAGE_TOLD)
             return rc;
     }
     if (optind + 1 != argc || !o->fetch.recipe || !o->out)

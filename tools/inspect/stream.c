@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* stream: takes a loader's tap, gives omega as JSON lines on standard output. The tap sheds load
  * rather than wait for anybody; what was shed is told as {"gap":{...}}. */
+#include "common/auto.h"
 #include "common/err.h"
 #include "common/log.h"
 #include "common/stat.h"
@@ -15,32 +16,37 @@
 
 enum { POLL_MS = 200 };
 
-static const char usage[] =
-    "usage: augstream-inspect stream ENDPOINT [--format jsonl] [--count N] [--timeout SECONDS]\n"
-    "\n"
-    "Prints the omega of every view that a loader sends, from its tap.\n"
-    "  --format jsonl    one JSON object a view (the only format)\n"
-    "  --count N         ends after N views (default: goes on)\n"
-    "  --timeout SECONDS gives up when no loader answers for so long (default 10)\n";
-
 struct options {
     const char *endpoint;
     int64_t count, timeout;
 };
 
-static const struct option long_options[] = {
-    {"format", required_argument, NULL, 'f'},
-    {"count", required_argument, NULL, 'c'},
-    {"timeout", required_argument, NULL, 't'},
-    {"help", no_argument, NULL, 'h'},
-    {0},
+static const struct usage_option rows[] = {
+    {"format", "jsonl", 'f', "one JSON object a view: the only format"},
+    {"count", "N", 'c', "end after N views (default: go on)"},
+    {"timeout", "SECONDS", 't',
+     "give up when no loader answers for so long, 1 to 86400 (default 10)"},
 };
 
+const struct usage inspect_stream_usage = {
+    .name = "stream",
+    .program = "augstream-inspect",
+    .summary = "omega as it flows, from a loader's tap, a line of JSON a view",
+    .operands = "ENDPOINT",
+    .about =
+        "Prints the omega of every view that a loader sends to anybody. ENDPOINT is the loader's "
+        "tap: tcp://HOST:PORT or ipc://PATH. The tap sheds load rather than wait for a slow "
+        "listener; what was shed is printed as {\"gap\":{\"batches\":N}}.",
+    .options = rows,
+    .n_options = ARRAY_LEN(rows),
+};
+
+/* 0 to go on, USAGE_TOLD, -EINVAL. */
 static int parse(int argc, char **argv, struct options *o)
 {
-    int c, rc = 0;
-    while (!rc && (c = getopt_long(argc, argv, "", long_options, NULL)) != -1)
-        switch (c) {
+    int key, rc = 0;
+    while (!rc && (key = usage_next(&inspect_stream_usage, argc, argv)) != USAGE_END)
+        switch (key) {
         case 'f':
             if (strcmp(optarg, "jsonl"))
                 rc = err_set(-EINVAL, "--format %s: jsonl is the only format", optarg);
@@ -51,11 +57,8 @@ static int parse(int argc, char **argv, struct options *o)
         case 't':
             rc = inspect_number("timeout", optarg, 1, 86400, &o->timeout);
             break;
-        case 'h':
-            fputs(usage, stdout);
-            return 1;
         default:
-            return err_set(-EINVAL, "stream --help lists the options");
+            rc = key;
         }
     if (!rc && optind + 1 != argc)
         rc = err_set(-EINVAL, "stream needs one ENDPOINT");

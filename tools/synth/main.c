@@ -6,6 +6,7 @@
 #include "common/file.h"
 #include "common/log.h"
 #include "common/rng.h"
+#include "common/usage.h"
 #include "tools/synth/flower.h"
 #include "tools/synth/jpeg.h"
 
@@ -30,16 +31,33 @@ struct options {
     long train, test, size, seed;
 };
 
-static const char usage[] =
-    "usage: augstream-synth --out DIR [--train N] [--test N] [--size PIXELS] [--seed N]\n"
-    "\n"
-    "Makes a labelled set of procedural flowers, one folder a kind, as JPEG files.\n"
-    "  --out DIR      where; train/ and test/ are made in it\n"
-    "  --train N      images a kind for training   (default 100)\n"
-    "  --test N       images a kind for testing    (default 20)\n"
-    "  --size PIXELS  the shorter side             (default 80)\n"
-    "  --seed N       another seed, other pictures (default 1)\n"
-    "  --help, --version\n";
+static const struct usage_option rows[] = {
+    {"out", "DIR", 'o', "where; train/ and test/ are made in it", USAGE_REQUIRED},
+    {"train", "N", 't', "images of each kind to train on (default 100)"},
+    {"test", "N", 'e', "images of each kind to test on (default 20)"},
+    {"size", "PIXELS", 's', "the shorter side, 16 to 2048 (default 80)"},
+    {"seed", "N", 'r', "another seed, other pictures (default 1)"},
+};
+
+static const struct usage_section sections[] = {
+    {"Examples", "    augstream-synth --out flowers\n"
+                 "    augstream-synth --out flowers --train 80 --test 20 --size 80 --seed 2"},
+};
+
+static const struct usage usage = {
+    .name = "augstream-synth",
+    .chapter = 1,
+    .summary = "make a labelled set of procedural flowers",
+    .operands = "",
+    .about = "Makes JPEG files DIR/train/KIND/NNNNN.jpg and DIR/test/KIND/NNNNN.jpg: a "
+             "dataset to try augstream with. Kinds differ in the colour of their petals, in "
+             "how many they are, in size and in place, which are what augmentation hides. The same "
+             "arguments give the same files.",
+    .options = rows,
+    .n_options = ARRAY_LEN(rows),
+    .sections = sections,
+    .n_sections = ARRAY_LEN(sections),
+};
 
 static int number(const char *name, const char *text, const long bounds[2], long *ret)
 {
@@ -53,21 +71,14 @@ static int number(const char *name, const char *text, const long bounds[2], long
     return 0;
 }
 
-static const struct option long_options[] = {
-    {"out", required_argument, NULL, 'o'},  {"train", required_argument, NULL, 't'},
-    {"test", required_argument, NULL, 'e'}, {"size", required_argument, NULL, 's'},
-    {"seed", required_argument, NULL, 'r'}, {"help", no_argument, NULL, 'h'},
-    {"version", no_argument, NULL, 'v'},    {0},
-};
-
 /* Returns -1 to go on, or the exit code. */
 static int parse(int argc, char **argv, struct options *o)
 {
     static const long counts[] = {0, COUNT_MAX}, sides[] = {SIDE_MIN, SIDE_MAX},
                       seeds[] = {0, LONG_MAX};
-    int c, rc = 0;
-    while (!rc && (c = getopt_long(argc, argv, "", long_options, NULL)) != -1)
-        switch (c) {
+    int key, rc = 0;
+    while (!rc && (key = usage_next(&usage, argc, argv)) != USAGE_END)
+        switch (key) {
         case 'o':
             o->out = optarg;
             break;
@@ -83,14 +94,10 @@ static int parse(int argc, char **argv, struct options *o)
         case 'r':
             rc = number("seed", optarg, seeds, &o->seed);
             break;
-        case 'h':
-            fputs(usage, stdout);
-            return EXIT_OK;
-        case 'v':
-            puts("augstream-synth " AUGSTREAM_VERSION);
+        case USAGE_TOLD:
             return EXIT_OK;
         default:
-            return EXIT_USAGE;
+            rc = key;
         }
     if (!rc && !o->out)
         rc = err_set(-EINVAL, "--out DIR is needed");
