@@ -41,13 +41,13 @@ static const char *const schedule_units[] = {"epoch", "step", NULL};
     {group ".jitter.p", CONF_FLOAT, AT(place.jitter.p), def(".8"), 0, 1, NULL,                     \
      "probability of colour jitter" whose, NULL, 0, from(".jitter.p")},                            \
     {group ".jitter.brightness", CONF_FLOAT, AT(place.jitter.brightness), def(".4"), 0, 10, NULL,  \
-     "factor within 1 +- this" whose, NULL, 0, from(".jitter.brightness")},                        \
+     "factor of brightness, within 1 +- this" whose, NULL, 0, from(".jitter.brightness")},         \
     {group ".jitter.contrast", CONF_FLOAT, AT(place.jitter.contrast), def(".4"), 0, 10, NULL,      \
-     "same" whose, NULL, 0, from(".jitter.contrast")},                                             \
+     "factor of contrast, within 1 +- this" whose, NULL, 0, from(".jitter.contrast")},             \
     {group ".jitter.saturation", CONF_FLOAT, AT(place.jitter.saturation), def(".4"), 0, 10, NULL,  \
-     "same" whose, NULL, 0, from(".jitter.saturation")},                                           \
+     "factor of saturation, within 1 +- this" whose, NULL, 0, from(".jitter.saturation")},         \
     {group ".jitter.hue", CONF_FLOAT, AT(place.jitter.hue), def(".1"), 0, .5, "turns",             \
-     "shift within +- this" whose, NULL, 0, from(".jitter.hue")},                                  \
+     "shift of hue, within +- this" whose, NULL, 0, from(".jitter.hue")},                          \
     {group ".jitter.order", CONF_ENUM, AT(place.jitter.order), def("image"), 0, 0, NULL,           \
      "the four operations' order is drawn per image or per batch" whose, jitter_orders, 0,         \
      from(".jitter.order")},                                                                       \
@@ -58,12 +58,12 @@ static const char *const schedule_units[] = {"epoch", "step", NULL};
     {group ".blur.sigma", CONF_FLOATS, AT(place.blur.sigma), def("[.1, 2]"), 1e-3, 100, "pixels",  \
      "standard deviation of the Gaussian" whose, NULL, 2, from(".blur.sigma")},                    \
     {group ".blur.kernel", CONF_INT, AT(place.blur.kernel), def("9"), 1, OMEGA_KERNEL_MAX,         \
-     "pixels", "its width, odd (9 at 96 pixels, 23 at 224)" whose, NULL, 0,                        \
+     "pixels", "width of that Gaussian, odd (9 at 96 pixels, 23 at 224)" whose, NULL, 0,           \
      from(".blur.kernel")},                                                                        \
     {group ".solarize.p", CONF_FLOAT, AT(place.solarize.p), def("0"), 0, 1, NULL,                  \
      "probability of solarization" whose, NULL, 0, from(".solarize.p")},                           \
     {group ".solarize.threshold", CONF_FLOAT, AT(place.solarize.threshold), def(".5"), 0, 1,       \
-     NULL, "brighter pixels are inverted" whose, NULL, 0, from(".solarize.threshold")},            \
+     NULL, "solarization inverts brighter pixels" whose, NULL, 0, from(".solarize.threshold")},    \
     {group ".rotation", CONF_FLOAT, AT(place.rotation), def("0"), 0, 1, NULL,                      \
      "probability of a rotation by quarter turns" whose, NULL, 0, from(".rotation")}
 // clang-format on
@@ -85,23 +85,24 @@ static const struct conf_option options[] = {
      "images of a step"},
     {"data.loaders", CONF_STRS, AT(data.loaders), "[embedded]", 0, 0, NULL,
      "endpoints (tcp://host:port, ipc://path), or embedded alone"},
-    {"data.path", CONF_STR, AT(data.path), "\"\"", 0, 0, NULL, "embedded: the dataset's place"},
+    {"data.path", CONF_STR, AT(data.path), "\"\"", 0, 0, NULL, "embedded: where the dataset is"},
     {"data.format", CONF_STR, AT(data.format), "folder", 0, 0, NULL, "embedded: its format"},
     {"data.workers", CONF_INT, AT(data.workers), "0", 0, 256, NULL,
-     "embedded: worker processes, 0 = one per core"},
-    {"data.window", CONF_INT, AT(data.window), "4", 1, 64, "batches", "asked ahead, per loader"},
+     "embedded: worker processes; 0: one for each core"},
+    {"data.window", CONF_INT, AT(data.window), "4", 1, 64, "batches",
+     "asked for ahead at each loader"},
     {"data.deadline", CONF_FLOAT, AT(data.deadline), "30", 0.05, 3600, "s",
-     "until a batch is asked for again"},
+     "a batch that has not come by then is asked for again"},
     {"data.retry", CONF_FLOAT, AT(data.retry), "60", 0.05, 86400, "s",
-     "without any loader until giving up"},
+     "the run gives up after so long without any loader"},
 
     {"views.size", CONF_INT, AT(views.size), "96", 8, OMEGA_VIEW_MAX, "pixels",
      "side of a square view"},
     {"views.count", CONF_INT, AT(views.count), "2", 1, OMEGA_VIEWS_MAX, NULL, "views of an image"},
     {"views.mean", CONF_FLOATS, AT(views.mean), "[.43, .42, .39]", 0, 1, NULL,
-     "subtracted from red, green, blue in [0,1]", NULL, 3},
-    {"views.std", CONF_FLOATS, AT(views.std), "[.27, .26, .27]", 1e-3, 10, NULL, "then divided by",
-     NULL, 3},
+     "subtracted from red, green and blue, which are in [0,1]", NULL, 3},
+    {"views.std", CONF_FLOATS, AT(views.std), "[.27, .26, .27]", 1e-3, 10, NULL,
+     "they are divided by these then", NULL, 3},
     LAW("views", views.law, GIVEN, NOBODY, ""),
     LAW("views.second", views.second, INHERIT, VIEWS, ", second view"),
     {"views.small.count", CONF_INT, AT(views.small.count), "0", 0, OMEGA_VIEWS_MAX - 1, NULL,
@@ -114,24 +115,26 @@ static const struct conf_option options[] = {
      "what is trained and kept", resnet_names},
     {"model.stem", CONF_ENUM, AT(model.stem), "imagenet", 0, 0, NULL,
      "7x7 stride 2 and max pooling, or 3x3 for small images", stems},
-    {"model.width", CONF_INT, AT(model.width), "64", 8, 512, "channels", "of the first stage"},
+    {"model.width", CONF_INT, AT(model.width), "64", 8, 512, "channels",
+     "of the first stage; the others have 2, 4 and 8 times as many"},
 
     {"method.name", CONF_ENUM, AT(method.name), "simsiam", 0, 0, NULL, "the objective",
      method_names},
     {"method.projector.layers", CONF_INT, AT(method.projector.layers), "0", 0, 4, NULL,
-     "0 = the method's own, here and below (2; SimSiam on ImageNet: 3)"},
+     "linear layers of the projector; 0, here and below: the method's own (2; SimSiam on ImageNet: "
+     "3)"},
     {"method.projector.hidden", CONF_INT, AT(method.projector.hidden), "0", 0, 16384, "features",
-     "width of its hidden layers"},
+     "width of the projector's hidden layers"},
     {"method.projector.dim", CONF_INT, AT(method.projector.dim), "0", 0, 16384, "features",
-     "its output width"},
+     "output width of the projector"},
     {"method.predictor.dim", CONF_INT, AT(method.predictor.dim), "0", 0, 16384, "features",
-     "the predictor's hidden width"},
+     "hidden width of the predictor"},
     {"method.temperature", CONF_FLOAT, AT(method.temperature), "0", 0, 100, NULL,
-     "divides logits (moco, simclr, swav)"},
+     "what logits are divided by (moco, simclr, swav)"},
     {"method.momentum", CONF_FLOAT, AT(method.momentum), "0", 0, 1, NULL,
-     "of the momentum encoder (moco, byol)"},
+     "momentum of the momentum encoder (moco, byol)"},
     {"method.momentum_schedule", CONF_ENUM, AT(method.momentum_schedule), "auto", 0, 0, NULL,
-     "it stays, or rises to 1 by a cosine", momentum_schedules},
+     "that momentum stays, or rises to 1 by a cosine", momentum_schedules},
     {"method.queue.size", CONF_INT, AT(method.queue.size), "0", 0, 1 << 24, "keys",
      "moco's queue; a multiple of data.batch"},
     {"method.queue.source", CONF_ENUM, AT(method.queue.source), "key", 0, 0, NULL,
@@ -139,21 +142,26 @@ static const struct conf_option options[] = {
     {"method.prototypes.count", CONF_INT, AT(method.prototypes.count), "0", 0, 1 << 20, NULL,
      "swav's prototypes"},
     {"method.prototypes.frozen", CONF_INT, AT(method.prototypes.frozen), "0", 0, 1e9, "steps",
-     "they stand still at first"},
+     "swav's prototypes stand still for so long at first"},
     {"method.sinkhorn.epsilon", CONF_FLOAT, AT(method.sinkhorn.epsilon), ".05", 1e-3, 10, NULL,
      "sharpness of swav's codes"},
     {"method.sinkhorn.iterations", CONF_INT, AT(method.sinkhorn.iterations), "3", 1, 100, NULL,
-     "for their balance"},
+     "rounds of balancing swav's codes"},
     {"method.classes", CONF_INT, AT(method.classes), "0", 0, 1 << 20, NULL,
      "number of labels (supervised)"},
 
     {"augself.crop", CONF_FLOAT, AT(augself.crop), "1", 0, 1e3, NULL,
-     "weight of predicting the crops' difference, 0 = no head"},
-    {"augself.color", CONF_FLOAT, AT(augself.color), "1", 0, 1e3, NULL, "same, colour jitter"},
-    {"augself.flip", CONF_FLOAT, AT(augself.flip), "0", 0, 1e3, NULL, "same, flip"},
-    {"augself.blur", CONF_FLOAT, AT(augself.blur), "0", 0, 1e3, NULL, "same, blur"},
-    {"augself.rotation", CONF_FLOAT, AT(augself.rotation), "0", 0, 1e3, NULL, "same, rotation"},
-    {"augself.solarize", CONF_FLOAT, AT(augself.solarize), "0", 0, 1e3, NULL, "same, solarization"},
+     "weight of predicting the difference of two views' crops; 0: no head"},
+    {"augself.color", CONF_FLOAT, AT(augself.color), "1", 0, 1e3, NULL,
+     "weight of predicting the difference of their colours"},
+    {"augself.flip", CONF_FLOAT, AT(augself.flip), "0", 0, 1e3, NULL,
+     "weight of predicting the difference of their flips"},
+    {"augself.blur", CONF_FLOAT, AT(augself.blur), "0", 0, 1e3, NULL,
+     "weight of predicting the difference of their blur"},
+    {"augself.rotation", CONF_FLOAT, AT(augself.rotation), "0", 0, 1e3, NULL,
+     "weight of predicting the difference of their rotations"},
+    {"augself.solarize", CONF_FLOAT, AT(augself.solarize), "0", 0, 1e3, NULL,
+     "weight of predicting the difference of their solarization"},
     {"augself.hidden", CONF_INT, AT(augself.hidden), "512", 8, 16384, "features",
      "hidden width of these heads"},
     {"augself.only", CONF_BOOL, AT(augself.only), "false", 0, 0, NULL,
@@ -171,27 +179,30 @@ static const struct conf_option options[] = {
      "pulls weights to 0"},
     {"optim.decay", CONF_ENUM, AT(optim.decay), "all", 0, 0, NULL,
      "weight decay on all parameters, or not on norms and biases", decays},
-    {"optim.momentum", CONF_FLOAT, AT(optim.momentum), ".9", 0, .9999, NULL, "of SGD"},
+    {"optim.momentum", CONF_FLOAT, AT(optim.momentum), ".9", 0, .9999, NULL,
+     "momentum of the optimiser"},
     {"optim.schedule", CONF_ENUM, AT(optim.schedule), "cosine", 0, 0, NULL,
-     "of the learning rate (SimSiam's predictor keeps the first)", schedules},
+     "course of the learning rate; SimSiam's predictor keeps the first one", schedules},
     {"optim.schedule_unit", CONF_ENUM, AT(optim.schedule_unit), "epoch", 0, 0, NULL,
-     "it changes with each epoch or each step", schedule_units},
+     "the learning rate changes with each epoch or with each step", schedule_units},
     {"optim.warmup", CONF_FLOAT, AT(optim.warmup), "0", 0, 1e6, "epochs",
      "the learning rate rises from near 0 at first"},
 
     {"knn.every", CONF_INT, AT(knn.every), "1", 0, 1e6, "epochs",
-     "between nearest-neighbour scores, 0 = never"},
+     "from one nearest-neighbour score to the next; 0: never"},
     {"knn.train", CONF_STR, AT(knn.train), "\"\"", 0, 0, NULL,
-     "the labelled bank: a dataset's name; embedded: its path"},
-    {"knn.test", CONF_STR, AT(knn.test), "\"\"", 0, 0, NULL, "the queries, same"},
+     "labelled images to find neighbours in: a dataset's name; embedded: its path"},
+    {"knn.test", CONF_STR, AT(knn.test), "\"\"", 0, 0, NULL,
+     "labelled images whose neighbours tell their class; named likewise"},
 
     {"checkpoint.every", CONF_INT, AT(checkpoint.every), "0", 0, 1e9, "steps",
-     "between checkpoints, 0 = after each epoch"},
+     "from one checkpoint to the next; 0: one after each epoch"},
     {"checkpoint.keep", CONF_INT, AT(checkpoint.keep), "2", 1, 1e6, NULL,
-     "newest ones kept; that of step 0 always is"},
+     "newest checkpoints that stay; that of step 0 always does"},
 
     {"device.ops", CONF_STR, AT(device.ops), "auto", 0, 0, NULL, "back end: auto, onednn, ref"},
-    {"device.threads", CONF_INT, AT(device.threads), "0", 0, 1024, NULL, "0 = one per core"},
+    {"device.threads", CONF_INT, AT(device.threads), "0", 0, 1024, NULL,
+     "of the back end; 0: one for each core"},
 };
 
 const struct conf_table recipe_table = {options, ARRAY_LEN(options), NULL, 0};
