@@ -26,7 +26,7 @@ int err_set(int code, const char *format, ...) __attribute__((format(printf, 2, 
 const char *err_text(void);
 
 /* The exit code for a failure met while running:
- * -EBADMSG -ENODATA -ENOENT -ENOTDIR -EILSEQ -> 65; -ETIMEDOUT -ECONNREFUSED -EHOSTUNREACH
+ * -EBADMSG -ENODATA -ENOENT -EACCES -ENOTDIR -EILSEQ -> 65; -ETIMEDOUT -ECONNREFUSED -EHOSTUNREACH
  * -ENOTCONN -> 69; -EINVAL -ERANGE -> 78; all else -> 70. */
 int err_exit(int code);
 

@@ -25,7 +25,7 @@ const size_t usage_common_n = ARRAY_LEN(usage_common);
 const struct usage_exit usage_exits[] = {
     {EXIT_OK, "success"},
     {EXIT_USAGE, "the command line is wrong"},
-    {EXIT_DATA, "data is missing or damaged: a dataset, a file, a checkpoint"},
+    {EXIT_DATA, "data is missing, out of reach or damaged: a dataset, a file, a checkpoint"},
     {EXIT_UNAVAILABLE, "nobody answers"},
     {EXIT_INTERNAL, "anything else: no memory, no space, a fault of the program"},
     {EXIT_CONFIG, "a configuration, a recipe or a value in it is wrong"},
