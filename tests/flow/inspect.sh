@@ -137,6 +137,12 @@ refused 78 'an epoch of flowers has 3 batches' \
 refused 78 'views.size' "$inspect" batch "$at" --recipe "$dir/recipe.yaml" --set views.size=0 --out "$dir/x"
 refused 65 'nosuch' \
     "$inspect" batch "$at" --recipe "$dir/recipe.yaml" --set data.dataset=nosuch --out "$dir/x"
+# A recipe that says nothing of loaders will do: the command names the endpoint.
+sed 's/, loaders: .*}/}/' "$dir/recipe.yaml" >"$dir/bare.yaml"
+! grep -q loaders "$dir/bare.yaml"
+"$inspect" batch "$at" --recipe "$dir/bare.yaml" --epoch 1 --index 2 --out "$dir/c.safetensors" >/dev/null
+cmp "$dir/a.safetensors" "$dir/c.safetensors"
+refused 78 'data.path' "$inspect" batch embedded --recipe "$dir/recipe.yaml" --out "$dir/x"
 refused 69 'nobody.sock' "$inspect" stream "ipc://$dir/nobody.sock" --timeout 1
 [ ! -e "$dir/x" ]
 

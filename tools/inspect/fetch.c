@@ -76,10 +76,21 @@ static int fetch_endpoint(struct fetch *fetch, const char *endpoint, struct conf
     return 0;
 }
 
+/* The recipe, with the loaders of the command line for its own. */
+static int fetch_recipe(struct recipe *recipe, const struct fetch_options *o)
+{
+    char loaders[CONF_STR_MAX + 32];
+    const char *sets[ARRAY_LEN(o->sets) + 1];
+    snprintf(loaders, sizeof loaders, "data.loaders=%s", o->endpoint);
+    memcpy(sets, o->sets, o->n_sets * sizeof sets[0]);
+    sets[o->n_sets] = loaders;
+    return recipe_load(recipe, o->recipe, sets, o->n_sets + 1);
+}
+
 int fetch_open(struct fetch *fetch, const struct fetch_options *o)
 {
     struct conf_strs endpoints = {0};
-    int rc = recipe_load(&fetch->recipe, o->recipe, o->sets, o->n_sets);
+    int rc = fetch_recipe(&fetch->recipe, o);
     if (rc)
         return rc;
     recipe_spec(&fetch->recipe, &fetch->spec);
