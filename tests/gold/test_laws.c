@@ -235,10 +235,11 @@ static double discrete_p(uint32_t view, enum discrete which, const struct view_s
     return chance_counts(tally[view].discrete[which], p, values, n);
 }
 
-/* --- the recipe: every operation on; the second view and the small crops have laws of their own
- * --- */
+/* --- the recipe --- */
 
-static void laws_of(const char *const *more, size_t n_more, struct view_spec ret[VIEWS])
+/* Every operation on; the second view and the small crops have laws of their own. more: one
+ * assignment on top, or NULL. */
+static void laws_of(const char *more, struct view_spec ret[VIEWS])
 {
     static const char *const sets[] = {
         "run.name=laws",
@@ -247,13 +248,12 @@ static void laws_of(const char *const *more, size_t n_more, struct view_spec ret
         "views.second={blur: {p: .1}, solarize: {p: .2}, jitter: {brightness: .3, hue: .2}}",
         "views.small={count: 1, size: 48, crop: {scale: [.05, .14]}, blur: {sigma: [.1, 1]}}",
     };
-    const char *all[ARRAY_LEN(sets) + 2];
-    assert_true(n_more <= 2);
+    const char *all[ARRAY_LEN(sets) + 1];
     memcpy(all, sets, sizeof sets);
-    memcpy(all + ARRAY_LEN(sets), more, n_more * sizeof *more);
+    all[ARRAY_LEN(sets)] = more;
     static struct recipe recipe;
     struct spec spec;
-    if (recipe_load(&recipe, NULL, all, ARRAY_LEN(sets) + n_more) < 0)
+    if (recipe_load(&recipe, NULL, all, ARRAY_LEN(sets) + (more != NULL)) < 0)
         fail_msg("%s", err_text());
     recipe_spec(&recipe, &spec);
     assert_int_equal(spec.n_views, VIEWS);
@@ -264,7 +264,7 @@ static void test_laws(void **state)
 {
     (void)state;
     struct view_spec laws[VIEWS];
-    laws_of(NULL, 0, laws);
+    laws_of(NULL, laws);
     draw_all(laws);
     int wrong = 0;
     for (uint32_t v = 0; v < VIEWS; v++)
@@ -310,9 +310,8 @@ static void test_independent(void **state)
 static void test_orders_of_batches(void **state)
 {
     (void)state;
-    static const char *const more[] = {"views.jitter.order=batch"};
     struct view_spec laws[VIEWS];
-    laws_of(more, 1, laws);
+    laws_of("views.jitter.order=batch", laws);
     double p[ORDERS];
     uint32_t count[ORDERS] = {0};
     enum { BATCHES = 100000 };
@@ -357,10 +356,10 @@ static void test_planted(void **state)
     };
     enum { N = 200000 };
     struct view_spec laws[VIEWS], drawn[VIEWS];
-    laws_of(NULL, 0, laws);
+    laws_of(NULL, laws);
     for (size_t r = 0; r < ARRAY_LEN(rows); r++) {
         double x[PARAMETERS];
-        laws_of(&rows[r].set, 1, drawn);
+        laws_of(rows[r].set, drawn);
         memset(&tally[0], 0, sizeof tally[0]);
         for (uint32_t sample = 0; sample < N; sample++) {
             draw(sample, 0, &drawn[0], &laws[0], x);
@@ -382,7 +381,7 @@ static void test_planted_beyond_recipes(void **state)
 {
     (void)state;
     struct view_spec laws[VIEWS];
-    laws_of(NULL, 0, laws);
+    laws_of(NULL, laws);
     memset(tally, 0, sizeof tally);
     memset(&sums, 0, sizeof sums);
     enum { N = 200000 };
