@@ -42,6 +42,8 @@ int err_exit(int code)
     case ECONNREFUSED:
     case EHOSTUNREACH:
     case ENOTCONN:
+    case EADDRINUSE:
+    case EADDRNOTAVAIL:
         return EXIT_UNAVAILABLE;
     case EINVAL:
     case ERANGE:

@@ -7,6 +7,7 @@
 #include "loaderd/crew/crew.h"
 #include "loaderd/serve/serve.h"
 #include "loaderd/source/source.h"
+#include "proto/endpoint.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -134,9 +135,8 @@ static bool is_local(const char *endpoint)
 static int check_endpoint(const struct config *config, const char *path, const char *key,
                           const char *endpoint)
 {
-    if (strncmp(endpoint, "tcp://", 6) != 0 && strncmp(endpoint, "ipc://", 6) != 0)
-        return err_set(-EINVAL, "%s:%d: %s: '%s' is neither tcp://HOST:PORT nor ipc://PATH", path,
-                       conf_line(key), key, endpoint);
+    if (endpoint_check(endpoint, true) < 0)
+        return err_set(-EINVAL, "%s:%d: %s: %s", path, conf_line(key), key, err_text());
     if (!config->insecure && !is_local(endpoint))
         return err_set(-EINVAL,
                        "%s:%d: %s: %s can be reached by other machines without a key; set "

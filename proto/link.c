@@ -13,10 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
 #include <zmq.h>
 
 static_assert(sizeof(zmq_msg_t) == sizeof(((struct link_message *)0)->held[0]), "held too small");
@@ -48,6 +44,7 @@ struct link {
     bool connected;
     int fd;
     char endpoint[LINK_ENDPOINT_MAX];
+    struct endpoint_file file; /* on the side that binds */
 };
 
 /* What differs between the four. */
@@ -101,64 +98,6 @@ void link_context_free(struct link_context *context)
     while (zmq_ctx_term(context->zmq) < 0 && zmq_errno() == EINTR)
         continue;
     free(context);
-}
-
-/* Binding to an ipc path unlinks whatever lies there: only a socket that nobody listens to may. */
-static int ipc_path_check(const char *endpoint, const char *path)
-{
-    struct stat st;
-    if (lstat(path, &st) < 0)
-        return 0; /* nothing there, or bind says what is wrong */
-    if (!S_ISSOCK(st.st_mode))
-        return err_set(-EEXIST, "%s: there is a file that is not a socket", endpoint);
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    memcpy(address.sun_path, path, strlen(path));
-    auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return err_set(-errno, "%s: %s", endpoint, strerror(errno));
-    int code = connect(fd, (const struct sockaddr *)&address, sizeof address) < 0 ? errno : 0;
-    if (code == ECONNREFUSED)
-        return 0;
-    if (code && code != EAGAIN) /* EAGAIN: somebody listens, and is busy */
-        return err_set(-code, "%s: %s", endpoint, strerror(code));
-    return err_set(-EADDRINUSE, "%s: another process listens there", endpoint);
-}
-
-/* ZeroMQ takes some ports that are none, and fails only later, where nobody is told. */
-static int tcp_port_check(const char *endpoint, const char *address, bool binds)
-{
-    const char *colon = strrchr(address, ':');
-    if (!colon || colon == address)
-        return err_set(-EINVAL, "%s: not tcp://host:port", endpoint);
-    if (binds && strcmp(colon + 1, "*") == 0)
-        return 0;
-    char *end;
-    unsigned long port = strtoul(colon + 1, &end, 10);
-    if (colon[1] < '0' || colon[1] > '9' || *end || port > UINT16_MAX || (port == 0 && !binds))
-        return err_set(-EINVAL, "%s: not tcp://host:port, the port is 1 to 65535", endpoint);
-    return 0;
-}
-
-static int endpoint_check(const char *endpoint, bool binds)
-{
-    static const char tcp[] = "tcp://", ipc[] = "ipc://";
-    const struct sockaddr_un address;
-    if (strlen(endpoint) >= LINK_ENDPOINT_MAX)
-        return err_set(-EINVAL, "%.40s...: an endpoint has at most %d bytes", endpoint,
-                       LINK_ENDPOINT_MAX - 1);
-    if (strncmp(endpoint, tcp, sizeof tcp - 1) == 0)
-        return tcp_port_check(endpoint, endpoint + sizeof tcp - 1, binds);
-    if (strncmp(endpoint, ipc, sizeof ipc - 1) != 0)
-        return err_set(-EINVAL, "%s: neither tcp://host:port nor ipc://path", endpoint);
-    const char *path = endpoint + sizeof ipc - 1;
-    if (*path == '@')
-        return err_set(-EINVAL, "%s: abstract sockets have no permissions, name a path", endpoint);
-    if (*path == 0 || *path == '*')
-        return err_set(-EINVAL, "%s: the path is missing", endpoint);
-    if (strlen(path) >= sizeof address.sun_path)
-        return err_set(-EINVAL, "%s: the path has %zu bytes, at most %zu", endpoint, strlen(path),
-                       sizeof address.sun_path - 1);
-    return binds ? ipc_path_check(endpoint, path) : 0;
 }
 
 static int link_configure(struct link *link)
@@ -215,6 +154,16 @@ static int link_watch(struct link_context *context, struct link *link)
     return 0;
 }
 
+/* An address that is taken is told apart from one that this machine cannot give us. */
+static int bind_fail(const char *endpoint)
+{
+    int code = zmq_errno();
+    const char *why = code == ENODEV ? "no address of this machine (a number is wanted, not a name)"
+                                     : zmq_strerror(code);
+    bool place = code == ENODEV || code == ENOENT || code == ENOTDIR || code == EACCES;
+    return err_set(place ? -EADDRNOTAVAIL : zmq_error(), "%s: cannot listen: %s", endpoint, why);
+}
+
 static int link_start(struct link_context *context, struct link *link, const char *endpoint)
 {
     link->socket = zmq_socket(context->zmq, link->kind->type);
@@ -228,7 +177,9 @@ static int link_start(struct link_context *context, struct link *link, const cha
         return rc;
     if (link->kind->binds ? zmq_bind(link->socket, endpoint) < 0
                           : zmq_connect(link->socket, endpoint) < 0)
-        return zmq_fail(endpoint, link->kind->binds ? "cannot listen" : "cannot connect");
+        return link->kind->binds ? bind_fail(endpoint) : zmq_fail(endpoint, "cannot connect");
+    if (link->kind->binds)
+        endpoint_note(endpoint, &link->file);
     size_t fd_len = sizeof link->fd, len = sizeof link->endpoint;
     if (zmq_getsockopt(link->socket, ZMQ_FD, &link->fd, &fd_len) < 0 ||
         zmq_getsockopt(link->socket, ZMQ_LAST_ENDPOINT, link->endpoint, &len) < 0)
@@ -240,6 +191,8 @@ static int link_open(struct link_context *context, const struct link_kind *kind,
                      const char *endpoint, struct link **ret)
 {
     int rc = endpoint_check(endpoint, kind->binds);
+    if (rc == 0 && kind->binds)
+        rc = endpoint_vacant(endpoint);
     if (rc < 0)
         return rc;
     struct link *link = calloc(1, sizeof *link);
@@ -282,6 +235,7 @@ void link_close(struct link *link)
         zmq_socket_monitor(link->socket, NULL, 0);
     if (link->monitor)
         zmq_close(link->monitor);
+    endpoint_remove(link->endpoint, &link->file); /* while we listen it is ours, if it is the one */
     if (link->socket)
         zmq_close(link->socket);
     free(link);

@@ -7,6 +7,7 @@
 #ifndef AUGSTREAM_PROTO_LINK_H
 #define AUGSTREAM_PROTO_LINK_H
 
+#include "proto/endpoint.h"
 #include "proto/wire.h"
 
 #include <stddef.h>
@@ -15,18 +16,15 @@
 struct link_context;
 struct link;
 
-enum {
-    LINK_ENDPOINT_MAX = 256, /* bytes with the NUL */
-    LINK_WINDOW_MAX = 128,   /* requests outstanding at one loader: half of every queue */
-};
+enum { LINK_WINDOW_MAX = 128 /* requests outstanding at one loader: half of every queue */ };
 
 int link_context_new(struct link_context **ret);
 void link_context_free(struct link_context *context); /* after its links; waits at most 2 s */
 
-/* Endpoints: tcp://host:port, ipc://path (at most 107 bytes; @abstract is refused). Binding to
- * tcp://host:* picks a free port. Binding to an ipc path replaces a socket that nobody listens to,
- * nothing else: -EADDRINUSE, -EEXIST. Connecting succeeds before there is anyone: link_event tells.
- * What is sent until then, or while a connection is lost, waits in the queue. */
+/* Endpoints: proto/endpoint.h. Binding to tcp://host:* picks a free port. Binding to an ipc path
+ * replaces a socket that nobody listens to, nothing else, and closing removes it. -EINVAL: not an
+ * endpoint; -EADDRINUSE, -EADDRNOTAVAIL: not here. Connecting succeeds before there is anyone:
+ * link_event tells. What is sent until then, or while a connection is lost, waits in the queue. */
 int link_router_bind(struct link_context *context, const char *endpoint, struct link **ret);
 int link_dealer_connect(struct link_context *context, const char *endpoint, struct link **ret);
 int link_pub_bind(struct link_context *context, const char *endpoint, struct link **ret);

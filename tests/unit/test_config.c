@@ -98,6 +98,9 @@ static void test_refused(void **state)
     refused("listen: ipc:///run/x\n" SETS "workers: -1\n", 4, "workers");
     refused("listen: ipc:///run/x\n" SETS "bad_rate_max: 1.5\n", 4, "bad_rate_max");
     refused("listen: udp://127.0.0.1:1\n" SETS, 1, "udp://127.0.0.1:1");
+    refused("listen: [ipc:///run/x, tcp://127.0.0.1]\n" SETS, 1,
+            "tcp://127.0.0.1: not tcp://host:port");
+    refused("listen: ipc:///run/x\ntap: ipc://@x\n" SETS, 2, "tap: ipc://@x");
     refused("listen: ipc:///run/x\ndatasets:\n  a: {path: /a, format: papyrus}\n", 3, "papyrus");
     refused("listen: ipc:///run/x\n", 0, "datasets");
     refused(SETS, 0, "listen");

@@ -33,6 +33,8 @@ static void test_exit_codes(void **state)
     assert_int_equal(err_exit(-ENOENT), 65);
     assert_int_equal(err_exit(-EACCES), 65);
     assert_int_equal(err_exit(-ETIMEDOUT), 69);
+    assert_int_equal(err_exit(-EADDRINUSE), 69);
+    assert_int_equal(err_exit(-EADDRNOTAVAIL), 69);
     assert_int_equal(err_exit(-EINVAL), 78);
     assert_int_equal(err_exit(-ENOMEM), 70);
 }
