@@ -44,7 +44,8 @@ int notify_send(const char *text)
     if (rc < 0)
         return rc;
     auto_close int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&to, to_len) < 0)
+    if (fd < 0 || sendto(fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT,
+                         (struct sockaddr *)&to, to_len) < 0)
         return err_set(-errno, "notify: %s: %s", path, strerror(errno));
     return 0;
 }

@@ -7,7 +7,8 @@
 #include <stdint.h>
 
 /* Sends "READY=1\nSTATUS=..." style text to $NOTIFY_SOCKET (path or @abstract). Returns 0 when
- * sent, 0 as well when no socket is set (not a service), -errno otherwise. */
+ * sent, 0 as well when no socket is set (not a service), -errno otherwise. Never waits: -EAGAIN
+ * when nobody has read what was sent before and there is no more room. */
 int notify_send(const char *text);
 
 /* $WATCHDOG_USEC for this process, 0 when there is none. */

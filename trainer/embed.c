@@ -261,7 +261,7 @@ static size_t take_lines(struct embed *e, char bytes[LAST_LINE_MAX], size_t used
 }
 
 /* Runs until the last writer of the pipe is gone. Once wait_ready is done with the notify socket,
- * empties that as well: a loader that tells its status to a full socket would wait for ever. */
+ * empties that as well, so that a loader can go on telling its status. */
 static void *copy_log(void *arg)
 {
     struct embed *e = arg;

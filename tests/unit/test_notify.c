@@ -51,6 +51,23 @@ static void test_there_and_back(void **state)
     assert_int_equal(notify_receive(fd, 2, text, sizeof text), -ETIMEDOUT);
 }
 
+/* Nobody reads: the sender is told and does not stand still. */
+static void test_full(void **state)
+{
+    (void)state;
+    auto_close int fd = -1;
+    char text[64];
+    int rc = 0, sent = 0;
+    assert_int_equal(notify_listen(path, &fd), 0);
+    setenv("NOTIFY_SOCKET", path, 1);
+    for (; rc == 0 && sent < 100000; sent++)
+        rc = notify_send("STATUS=x");
+    assert_int_equal(rc, -EAGAIN);
+    assert_non_null(strstr(err_text(), path));
+    assert_int_equal(notify_receive(fd, 5000, text, sizeof text), 0);
+    assert_int_equal(notify_send("STATUS=y"), 0);
+}
+
 static void test_abstract(void **state)
 {
     (void)state;
@@ -127,7 +144,8 @@ static void test_watchdog(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        WITH_FOLDER(test_there_and_back), WITH_FOLDER(test_abstract), WITH_FOLDER(test_no_socket),
+        WITH_FOLDER(test_there_and_back), WITH_FOLDER(test_full),
+        WITH_FOLDER(test_abstract),       WITH_FOLDER(test_no_socket),
         WITH_FOLDER(test_listen_refuses), WITH_FOLDER(test_watchdog),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
