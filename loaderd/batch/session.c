@@ -126,6 +126,8 @@ int session_open(struct sessions *sessions, const struct spec *spec, struct sess
             .last_use = ++sessions->clock,
         };
         memcpy(session->id, id, sizeof id);
+    } else if (session_check_rate(sessions, session) < 0) {
+        session->placed = session->replaced = 0;
     }
     *ret = session;
     return 0;

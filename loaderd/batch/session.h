@@ -42,8 +42,9 @@ int sessions_new(const struct session_config *config, struct sessions **ret);
 void sessions_free(struct sessions *sessions);
 
 /* Finds or opens the session of a spec (which has passed spec_check or not: it is checked here).
- * On failure *ret_code says how the peer is told; err_text() holds the words. When the table is
- * full the longest unused session that nobody points to is forgotten; -EBUSY when all are in use.
+ * One that had too many bad samples is counted anew: who opens it again has seen to the dataset. On
+ * failure *ret_code says how the peer is told; err_text() holds the words. When the table is full
+ * the longest unused session that nobody points to is forgotten; -EBUSY when all are in use.
  */
 int session_open(struct sessions *sessions, const struct spec *spec, struct session **ret,
                  enum wire_code *ret_code);

@@ -141,12 +141,16 @@ static void test_rate(void **state)
     session_placed(session, false);
     assert_int_equal(session_check_rate(sessions, session), -ENODATA);
     assert_non_null(strstr(err_text(), "99 of 100"));
+    assert_ptr_equal(opened(&spec), session); /* again: its dataset may be whole by now */
+    assert_int_equal(session_check_rate(sessions, session), 0);
+    assert_int_equal(session->placed + session->replaced, 0);
 
     spec.seed++;
     session = opened(&spec);
     for (int i = 0; i < 1000; i++)
         session_placed(session, i % 10 == 0);
     assert_int_equal(session_check_rate(sessions, session), 0); /* at the limit, not above */
+    assert_int_equal(opened(&spec)->placed, 1000);
     session_placed(session, true);
     assert_int_equal(session_check_rate(sessions, session), -ENODATA);
 }
