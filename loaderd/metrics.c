@@ -31,6 +31,29 @@ void metrics_worker_exit(struct metrics *m, const struct metrics_exit *exit)
              exit->pid, how, exit->restart_ms);
 }
 
+void metrics_worker_start_failed(struct metrics *m, const char *text, uint64_t restart_ms)
+{
+    m->worker_starts_failed++;
+    log_warn("%s; tried again in %" PRIu64 " ms", text, restart_ms);
+}
+
+void metrics_jam(struct metrics *m, const char *endpoint, uint64_t stood_ms)
+{
+    m->jams++;
+    log_warn("every slot has been with peers that do not read for %" PRIu64
+             " ms: all connections to %s are cut, who reads will be back",
+             stood_ms, endpoint);
+}
+
+void metrics_turned_away(struct metrics *m, uint64_t total)
+{
+    int now = total > m->turned_away;
+    m->turned_away = total;
+    if (now && !m->turning_away)
+        log_warn("peers are turned away: too few descriptors are left (ulimit -n, LimitNOFILE)");
+    m->turning_away = now;
+}
+
 void metrics_bad_message(struct metrics *m, const char *text)
 {
     m->bad_messages++;

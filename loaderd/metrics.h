@@ -20,9 +20,13 @@ struct metrics {
     uint64_t replies_lost;            /* small replies that a peer's full queue had no room for */
     uint64_t sends_delayed;           /* batches that waited for room in a peer's queue */
     uint64_t peers_gone;              /* found gone with requests outstanding */
+    uint64_t jams;                    /* all slots stood with peers that did not read */
+    uint64_t turned_away;             /* connections closed for want of descriptors */
     uint64_t worker_exits;            /* not asked for */
     uint64_t worker_overdue;          /* of these, killed at the deadline */
+    uint64_t worker_starts_failed;    /* of a new one in place of an old one */
     uint64_t lost_edges;              /* messages that only the safety timer found: must stay 0 */
+    int turning_away;                 /* the last second was such a one */
 };
 
 /* A sample was found bad for the first time. */
@@ -39,6 +43,16 @@ struct metrics_exit {
     uint64_t restart_ms;
 };
 void metrics_worker_exit(struct metrics *m, const struct metrics_exit *exit);
+
+/* err_text() says why a worker could not be started. */
+void metrics_worker_start_failed(struct metrics *m, const char *text, uint64_t restart_ms);
+
+/* Peers that held every slot for so long are cut off, with all others of their endpoint. */
+void metrics_jam(struct metrics *m, const char *endpoint, uint64_t stood_ms);
+
+/* So many connections were turned away since the start; asked every second or so, and logged when
+ * it begins. */
+void metrics_turned_away(struct metrics *m, uint64_t total);
 
 void metrics_bad_message(struct metrics *m, const char *text);
 void metrics_lost_edge(struct metrics *m);

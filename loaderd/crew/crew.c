@@ -81,8 +81,10 @@ static void schedule_restart(struct worker *worker);
 static void on_restart(uv_timer_t *timer)
 {
     struct worker *worker = timer->data;
-    if (worker_start(worker) < 0)
-        schedule_restart(worker);
+    if (worker_start(worker) == 0)
+        return;
+    metrics_worker_start_failed(worker->crew->config.metrics, err_text(), restart_ms(worker));
+    schedule_restart(worker);
 }
 
 /* Once nothing of the worker's last life is open. */

@@ -233,6 +233,29 @@ static void test_idle_killed(void **state)
     wait_complete();
 }
 
+/* The program is away when a worker is to be replaced: counted, tried again, and fine later. */
+static void test_program_away(void **state)
+{
+    (void)state;
+    const char *program = garden_path(&garden, "worker");
+    char path[256];
+    snprintf(path, sizeof path, "%s", program);
+    assert_int_equal(symlink(built_program("loaderd/augstream-loaderd-worker"), path), 0);
+    open_crew(1, 20, path);
+    wait_complete();
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(kill(stop_worker(), SIGKILL), 0);
+    while (metrics.worker_starts_failed < 2)
+        uv_run(&loop, UV_RUN_ONCE);
+    assert_int_equal(metrics.worker_exits, 1);
+    assert_int_equal(symlink(built_program("loaderd/augstream-loaderd-worker"), path), 0);
+    wait_complete();
+    submit(0);
+    wait_done(1);
+    assert_int_equal(ok_n, 1);
+    assert_int_equal(fatal_code, 0);
+}
+
 static void test_no_worker(void **state)
 {
     (void)state;
@@ -261,8 +284,9 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_renders),     TEST(test_bad_image), TEST(test_killed),     TEST(test_overdue),
-        TEST(test_idle_killed), TEST(test_no_worker), TEST(test_no_program),
+        TEST(test_renders),   TEST(test_bad_image),   TEST(test_killed),
+        TEST(test_overdue),   TEST(test_idle_killed), TEST(test_program_away),
+        TEST(test_no_worker), TEST(test_no_program),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
