@@ -241,6 +241,13 @@ void link_close(struct link *link)
     free(link);
 }
 
+void link_cut(struct link *link)
+{
+    int linger = 0;
+    zmq_setsockopt(link->socket, ZMQ_LINGER, &linger, sizeof linger);
+    link_close(link);
+}
+
 int link_endpoint(const struct link *link, char *ret, size_t cap)
 {
     size_t len = strlen(link->endpoint);

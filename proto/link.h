@@ -31,6 +31,10 @@ int link_pub_bind(struct link_context *context, const char *endpoint, struct lin
 int link_sub_connect(struct link_context *context, const char *endpoint, struct link **ret);
 void link_close(struct link *link); /* what was sent goes on leaving for 2 s; NULL is fine */
 
+/* Closes it with all its connections at once: the only way to be rid of a peer that does not read.
+ * Frames that have not left are given back soon after, from another thread. */
+void link_cut(struct link *link);
+
 /* Where it is bound (with the port that was picked) or connected to; -ENAMETOOLONG. cap:
  * LINK_ENDPOINT_MAX is always enough. */
 int link_endpoint(const struct link *link, char *ret, size_t cap);
