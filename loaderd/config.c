@@ -5,7 +5,7 @@
 #include "common/auto.h"
 #include "common/err.h"
 #include "loaderd/crew/crew.h"
-#include "loaderd/serve/serve.h"
+#include "loaderd/serve/protocol.h"
 #include "loaderd/source/source.h"
 #include "proto/endpoint.h"
 

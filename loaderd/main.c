@@ -5,8 +5,11 @@
 #include "common/log.h"
 #include "common/usage.h"
 #include "loaderd/config.h"
-#include "loaderd/daemon.h"
+#include "loaderd/crew/program.h"
+#include "loaderd/daemon/daemon.h"
+#include "loaderd/daemon/stock.h"
 
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdbool.h>
 
@@ -47,11 +50,27 @@ static const struct usage usage = {
     .n_sections = ARRAY_LEN(sections),
 };
 
+/* Standard streams that are closed must not become sockets, into which the log would be written. */
+static void open_streams(void)
+{
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            open("/dev/null", O_RDWR); /* the lowest free number: this one */
+}
+
+static int run(const struct config *config)
+{
+    static char worker[PROGRAM_PATH_MAX];
+    int r = program_find("augstream-loaderd-worker", AUGSTREAM_LIBEXECDIR, worker);
+    return r < 0 ? r : daemon_run(config, worker);
+}
+
 int main(int argc, char **argv)
 {
     static struct config config; /* too large for a stack */
     const char *path = NULL;
     bool check = false;
+    open_streams();
     log_open("augstream-loaderd", LOG_INFO);
     int key;
     while ((key = usage_next(&usage, argc, argv)) != USAGE_END) {
@@ -76,7 +95,7 @@ int main(int argc, char **argv)
         return EXIT_CONFIG;
     }
     log_open("augstream-loaderd", config_log_level(&config));
-    r = check ? daemon_check(&config) : daemon_run(&config);
+    r = check ? stock_check(&config, stdout) : run(&config);
     if (r < 0)
         log_error("%s", err_text());
     return err_exit(r);

@@ -234,6 +234,11 @@ void dispatch_result(void *hint, const struct crew_result *result)
     settle(dispatch, batch);
 }
 
+bool dispatch_busy(const struct dispatch *dispatch)
+{
+    return !TAILQ_EMPTY(&dispatch->making) || !TAILQ_EMPTY(&dispatch->finished);
+}
+
 struct batch *dispatch_finished(struct dispatch *dispatch)
 {
     struct batch *batch = TAILQ_FIRST(&dispatch->finished);

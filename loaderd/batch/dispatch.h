@@ -35,6 +35,9 @@ void dispatch_feed(struct dispatch *dispatch, struct crew *crew);
 /* crew_config's done; hint is the dispatch. */
 void dispatch_result(void *hint, const struct crew_result *result);
 
+/* Whether any batch is being made, or sealed and not yet fetched. */
+bool dispatch_busy(const struct dispatch *dispatch);
+
 /* The next batch that is sealed, or has failed (batch->error); NULL when there is none. It stays
  * until its users have released it. */
 struct batch *dispatch_finished(struct dispatch *dispatch);

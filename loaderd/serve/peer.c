@@ -29,7 +29,8 @@ struct peer *peer_meet(struct peers *peers, uint32_t link, const struct link_pee
             peer = other;
             break;
         }
-        if (other->outstanding == 0 && (!peer || other->last_use < peer->last_use))
+        if (other->outstanding == 0 && other->holding == 0 &&
+            (!peer || other->last_use < peer->last_use))
             peer = other;
     }
     if (peer)
@@ -40,7 +41,7 @@ struct peer *peer_meet(struct peers *peers, uint32_t link, const struct link_pee
 
 void peer_forget(struct peer *peer)
 {
-    assert(peer->outstanding == 0);
+    assert(peer->outstanding == 0 && peer->holding == 0);
     *peer = (struct peer){0};
 }
 

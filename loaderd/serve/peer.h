@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* peer: who is connected: the name that ZeroMQ gave a connection, on which listening socket, and
- * what it has outstanding. ZeroMQ does not tell when a peer leaves: one is forgotten when a send
- * says so, or when its place is needed and it has nothing outstanding. The daemon's thread. */
+ * what it has of ours. ZeroMQ does not tell when a peer leaves: one is forgotten when a send says
+ * so, or when its place is needed and it has nothing of ours. The daemon's thread. */
 #ifndef AUGSTREAM_LOADERD_PEER_H
 #define AUGSTREAM_LOADERD_PEER_H
 
@@ -17,7 +17,9 @@ struct peer {
     bool stalled; /* its queue was full in this turn */
     uint32_t link;
     struct link_peer name;
-    uint32_t outstanding; /* requests */
+    uint32_t outstanding; /* requests not yet answered */
+    uint32_t holding;     /* batches: those of its requests that are being made or are ready, and
+                             those on their way to it, whose slots ZeroMQ has not given back */
     uint64_t last_use;
 };
 
@@ -29,10 +31,10 @@ struct peers {
 /* NULL when unknown. */
 struct peer *peer_find(struct peers *peers, uint32_t link, const struct link_peer *name);
 
-/* The peer, made known if it was not; NULL when all places are taken by peers that wait. */
+/* The peer, made known if it was not; NULL when all places are taken by peers that wait or hold. */
 struct peer *peer_meet(struct peers *peers, uint32_t link, const struct link_peer *name);
 
-void peer_forget(struct peer *peer); /* outstanding must be 0 */
+void peer_forget(struct peer *peer); /* it must have nothing of ours */
 uint32_t peers_count(const struct peers *peers);
 
 #endif

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-int requests_init(struct requests *requests, uint32_t n)
+int requests_init(struct requests *requests, uint32_t n, struct dispatch *dispatch)
 {
     requests->all = calloc(n, sizeof *requests->all);
     if (!requests->all)
@@ -18,21 +18,39 @@ int requests_init(struct requests *requests, uint32_t n)
         requests->all[i].stage = REQUEST_IDLE;
         TAILQ_INSERT_TAIL(&requests->stages[REQUEST_IDLE], &requests->all[i], next);
     }
+    requests->dispatch = dispatch;
     requests->outstanding = 0;
     return 0;
 }
 
 void requests_done(struct requests *requests)
 {
+    for (int i = 0; requests->all && i < REQUEST_STAGES; i++) {
+        struct request *request;
+        while ((request = TAILQ_FIRST(&requests->stages[i])))
+            request_end(requests, request);
+    }
     free(requests->all);
     requests->all = NULL;
 }
 
-void request_move(struct requests *requests, struct request *request, enum request_stage stage)
+static bool holds_batch(enum request_stage stage)
+{
+    return stage == REQUEST_WORKING || stage == REQUEST_READY;
+}
+
+static void move(struct requests *requests, struct request *request, enum request_stage stage)
 {
     TAILQ_REMOVE(&requests->stages[request->stage], request, next);
     TAILQ_INSERT_TAIL(&requests->stages[stage], request, next);
     request->stage = stage;
+}
+
+void request_move(struct requests *requests, struct request *request, enum request_stage stage)
+{
+    request->peer->holding += holds_batch(stage);
+    request->peer->holding -= holds_batch(request->stage);
+    move(requests, request, stage);
 }
 
 struct request *request_begin(struct requests *requests, struct peer *peer, uint64_t id,
@@ -41,7 +59,7 @@ struct request *request_begin(struct requests *requests, struct peer *peer, uint
     struct request *request = TAILQ_FIRST(&requests->stages[REQUEST_IDLE]);
     if (!request)
         return NULL;
-    request_move(requests, request, REQUEST_WAITING);
+    move(requests, request, REQUEST_WAITING);
     request->delayed = false;
     request->peer = peer;
     request->id = id;
@@ -55,11 +73,14 @@ struct request *request_begin(struct requests *requests, struct peer *peer, uint
 
 void request_end(struct requests *requests, struct request *request)
 {
+    if (request->batch)
+        dispatch_release(requests->dispatch, request->batch);
     session_unref(request->session);
     request->peer->outstanding--;
     requests->outstanding--;
     request->batch = NULL;
     request_move(requests, request, REQUEST_IDLE);
+    request->peer = NULL;
 }
 
 struct request *request_find(struct requests *requests, const struct peer *peer, uint64_t id)

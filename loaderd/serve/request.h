@@ -5,7 +5,7 @@
 #ifndef AUGSTREAM_LOADERD_REQUEST_H
 #define AUGSTREAM_LOADERD_REQUEST_H
 
-#include "loaderd/batch/batch.h"
+#include "loaderd/batch/dispatch.h"
 #include "loaderd/batch/session.h"
 #include "loaderd/serve/peer.h"
 
@@ -34,20 +34,22 @@ struct request {
 TAILQ_HEAD(request_list, request);
 
 struct requests {
+    struct dispatch *dispatch; /* a loan: where batches are released */
     struct request_list stages[REQUEST_STAGES + 1];
     uint32_t outstanding;
     struct request *all;
 };
 
-int requests_init(struct requests *requests, uint32_t n);
-void requests_done(struct requests *requests); /* fine on a zeroed struct */
+int requests_init(struct requests *requests, uint32_t n, struct dispatch *dispatch);
+void requests_done(struct requests *requests); /* ends those there are; fine on a zeroed struct */
 
 /* Begins one, waiting, counted with its peer and session. NULL when all n are in use. */
 struct request *request_begin(struct requests *requests, struct peer *peer, uint64_t id,
                               struct session *session);
+/* On to a later stage. From WORKING to its end its peer holds a batch. */
 void request_move(struct requests *requests, struct request *request, enum request_stage stage);
 
-/* Answered, cancelled, or its peer gone. Its batch must have been released. */
+/* Answered, cancelled, or its peer gone. Its batch, if it has one, has one user less. */
 void request_end(struct requests *requests, struct request *request);
 
 struct request *request_find(struct requests *requests, const struct peer *peer, uint64_t id);

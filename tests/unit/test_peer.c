@@ -50,6 +50,12 @@ static void test_full(void **state)
     assert_non_null(peer_find(&peers, 0, &busy));
     meet(&peers, 1000)->outstanding = 1;
     assert_null(meet(&peers, 1001));
+    /* One that waits for nothing and still has a batch on its way is not given up either. */
+    meet(&peers, 1000)->outstanding = 0;
+    meet(&peers, 1000)->holding = 1;
+    assert_null(meet(&peers, 1001));
+    meet(&peers, 1000)->holding = 0;
+    assert_non_null(meet(&peers, 1001));
 }
 
 int main(void)

@@ -1,0 +1,432 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* daemon: takes a configuration, gives a running loader. One turn follows each poll of the event
+ * loop, in the check phase, whatever woke it: a peer's message, a worker's answer, a slot that came
+ * back. ZeroMQ's file descriptor only tells that something changed, so before the loop sleeps the
+ * prepare phase asks the sockets themselves, and an idle handle keeps the loop awake while there is
+ * more. Does not know the protocol. */
+#include "loaderd/daemon/daemon.h"
+
+#include "common/auto.h"
+#include "common/err.h"
+#include "common/log.h"
+#include "common/notify.h"
+#include "loaderd/crew/crew.h"
+#include "loaderd/daemon/life.h"
+#include "loaderd/daemon/stock.h"
+#include "loaderd/daemon/tell.h"
+#include "loaderd/daemon/watch.h"
+#include "loaderd/serve/port.h"
+#include "loaderd/serve/serve.h"
+#include "proto/link_accept.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <uv.h>
+
+enum {
+    SPARE_DESCRIPTORS = 16, /* beside one for each worker: what starting one takes, and the like */
+    SAFETY_MS = 100,
+    RETRY_MS = 10, /* while a peer's queue is full, and while draining */
+    STATUS_MS = 1000,
+};
+
+struct daemon {
+    const struct config *config;
+    const char *worker;
+    struct life life;
+    struct tell tell;
+    struct metrics metrics;
+    struct stock stock;
+    struct port port;
+    struct crew *crew;
+    struct serve *serve;
+
+    uv_loop_t loop;
+    bool loop_open;
+    uint64_t last_turn_ms;
+    uv_async_t slot_back;
+    struct watch watch;
+    uv_prepare_t prepare;
+    uv_check_t check;
+    uv_idle_t awake;
+    uv_timer_t safety, retry, status, watchdog, drain;
+    uv_signal_t terminate, interrupt;
+};
+
+/* --- the stages --- */
+
+static void check_told(int r)
+{
+    if (r < 0)
+        log_warn("%s", err_text());
+}
+
+static void tell_counts(struct daemon *d)
+{
+    char text[TELL_STATUS_MAX], counts[512];
+    metrics_line(&d->metrics, counts, sizeof counts);
+    snprintf(text, sizeof text,
+             "%s%" PRIu32 " peers, %zu sessions, %" PRIu32 " requests outstanding; %s",
+             d->life.stage == LIFE_DRAINING ? "draining; " : "", serve_peers(d->serve),
+             sessions_count(d->stock.sessions), serve_outstanding(d->serve), counts);
+    check_told(tell_status(&d->tell, text));
+}
+
+static void run(struct daemon *d)
+{
+    for (size_t i = 0; i < d->config->listen.n; i++)
+        log_info("serving on %s", d->config->listen.v[i]);
+    check_told(tell_state(&d->tell, "READY=1"));
+    tell_counts(d);
+}
+
+static void on_drain(uv_timer_t *timer);
+
+static void drain(struct daemon *d)
+{
+    log_note("finishing %" PRIu32 " requests", serve_outstanding(d->serve));
+    check_told(tell_state(&d->tell, "STOPPING=1"));
+    serve_drain(d->serve);
+    uv_timer_start(&d->drain, on_drain, RETRY_MS, RETRY_MS);
+}
+
+static void end(struct daemon *d)
+{
+    uint32_t unanswered = d->serve ? serve_outstanding(d->serve) : 0;
+    if (unanswered > 0)
+        log_warn("ending with %" PRIu32 " requests unanswered", unanswered);
+    uv_stop(&d->loop);
+}
+
+/* What the stage that has begun is to do. */
+static void begin_stage(struct daemon *d)
+{
+    static void (*const begins[])(struct daemon *) = {
+        [LIFE_RUNNING] = run, [LIFE_DRAINING] = drain, [LIFE_ENDED] = end};
+    begins[d->life.stage](d);
+}
+
+static void on_signal(uv_signal_t *handle, int signal)
+{
+    struct daemon *d = handle->data;
+    log_note("signal %d", signal);
+    if (life_signal(&d->life, uv_now(&d->loop)))
+        begin_stage(d);
+}
+
+static void worker_fatal(void *hint, int code)
+{
+    struct daemon *d = hint;
+    if (life_fail(&d->life, code))
+        begin_stage(d);
+}
+
+/* --- the loop --- */
+
+static void on_retry(uv_timer_t *timer);
+
+static void turn(struct daemon *d)
+{
+    port_receive(&d->port, d->serve);
+    serve_turn(d->serve);
+    dispatch_feed(d->stock.dispatch, d->crew);
+    d->last_turn_ms = uv_now(&d->loop);
+    int r = watch_turn(&d->watch, d->last_turn_ms);
+    if (r < 0 && life_fail(&d->life, r))
+        begin_stage(d);
+    if (serve_stalled(d->serve) && !uv_is_active((uv_handle_t *)&d->retry))
+        uv_timer_start(&d->retry, on_retry, RETRY_MS, 0);
+    const struct life_signs signs = {
+        .crew_complete = crew_complete(d->crew),
+        .idle = serve_outstanding(d->serve) == 0,
+        .sent = pool_idle(d->stock.pool) == pool_slots(d->stock.pool),
+    };
+    if (life_turn(&d->life, &signs, d->last_turn_ms))
+        begin_stage(d);
+}
+
+static void on_slot_back(uv_async_t *handle)
+{
+    (void)handle;
+}
+
+static void on_awake(uv_idle_t *handle)
+{
+    (void)handle;
+}
+
+static void on_prepare(uv_prepare_t *handle)
+{
+    struct daemon *d = handle->data;
+    if (port_ready(&d->port))
+        uv_idle_start(&d->awake, on_awake);
+}
+
+static void on_check(uv_check_t *handle)
+{
+    struct daemon *d = handle->data;
+    uv_idle_stop(&d->awake);
+    turn(d);
+}
+
+static void on_retry(uv_timer_t *timer)
+{
+    turn(timer->data);
+}
+
+static void on_drain(uv_timer_t *timer)
+{
+    turn(timer->data);
+}
+
+/* A message that is there while the file descriptor says nothing would have slept on. */
+static void on_safety(uv_timer_t *timer)
+{
+    struct daemon *d = timer->data;
+    if (uv_now(&d->loop) - d->last_turn_ms < SAFETY_MS / 2)
+        return;
+    for (uint32_t n = port_lost_edges(&d->port); n > 0; n--)
+        metrics_lost_edge(&d->metrics);
+    turn(d);
+}
+
+static void on_status(uv_timer_t *timer)
+{
+    struct daemon *d = timer->data;
+    metrics_turned_away(&d->metrics, link_accept_refused());
+    tell_counts(d);
+}
+
+static void on_watchdog(uv_timer_t *timer)
+{
+    (void)timer;
+    if (notify_send("WATCHDOG=1") < 0)
+        log_debug("%s", err_text());
+}
+
+/* --- the beginning --- */
+
+static void slot_is_back(void *hint) /* ZeroMQ's thread calls */
+{
+    uv_async_send(hint);
+}
+
+static int open_datasets(struct daemon *d)
+{
+    int r = stock_datasets(&d->stock, d->config);
+    for (size_t i = 0; i < d->stock.n_datasets; i++) {
+        char line[STOCK_LINE_MAX];
+        stock_line(&d->stock.datasets[i], line);
+        log_info("dataset %s", line);
+    }
+    return r;
+}
+
+/* Signals are taken from here on, and heard as soon as the loop turns. */
+static int open_loop(struct daemon *d)
+{
+    int r = uv_loop_init(&d->loop);
+    if (r < 0)
+        return err_set(r, "event loop: %s", uv_strerror(r));
+    d->loop_open = true;
+    uv_signal_init(&d->loop, &d->terminate);
+    uv_signal_init(&d->loop, &d->interrupt);
+    d->terminate.data = d->interrupt.data = d;
+    r = uv_async_init(&d->loop, &d->slot_back, on_slot_back);
+    if (r == 0)
+        r = uv_signal_start(&d->terminate, on_signal, SIGTERM);
+    if (r == 0)
+        r = uv_signal_start(&d->interrupt, on_signal, SIGINT);
+    return r < 0 ? err_set(r, "event loop: %s", uv_strerror(r)) : 0;
+}
+
+static int open_memory(struct daemon *d)
+{
+    return stock_memory(&d->stock, d->config, &d->metrics, slot_is_back, &d->slot_back);
+}
+
+static int open_port(struct daemon *d)
+{
+    return port_open(&d->port, &d->config->listen, d->config->tap);
+}
+
+static int open_serve(struct daemon *d)
+{
+    struct serve_config config = {
+        .protocol = {.datasets = d->stock.datasets,
+                     .n_datasets = d->stock.n_datasets,
+                     .sessions = d->stock.sessions,
+                     .dispatch = d->stock.dispatch,
+                     .metrics = &d->metrics,
+                     .window = (uint32_t)d->config->window,
+                     .batch_bytes_max = (uint64_t)d->config->slot_mib << 20},
+        .pool = d->stock.pool,
+        .tap = d->port.tap != NULL,
+        .send = port_send,
+        .send_hint = &d->port,
+        .wake = slot_is_back,
+        .wake_hint = &d->slot_back,
+    };
+    uint64_t *epoch = &config.protocol.server_epoch;
+    if (getrandom(epoch, sizeof *epoch, 0) != sizeof *epoch)
+        return err_set(-errno, "getrandom: %s", strerror(errno));
+    return serve_new(&config, &d->serve);
+}
+
+static uint32_t workers(const struct daemon *d)
+{
+    uint32_t cores = uv_available_parallelism();
+    return d->config->workers ? (uint32_t)d->config->workers : cores < CREW_MAX ? cores : CREW_MAX;
+}
+
+static int open_crew(struct daemon *d)
+{
+    uv_update_time(&d->loop); /* datasets may have taken their time */
+    return crew_new(&(struct crew_config){.loop = &d->loop,
+                                          .program = d->worker,
+                                          .workers = workers(d),
+                                          .pool = d->stock.pool,
+                                          .metrics = &d->metrics,
+                                          .deadline_s = d->config->deadline_s,
+                                          .memory_mib = (uint64_t)d->config->worker_mib,
+                                          .done = dispatch_result,
+                                          .done_hint = d->stock.dispatch,
+                                          .fatal = worker_fatal,
+                                          .fatal_hint = d},
+                    &d->crew);
+}
+
+static int start_handles(struct daemon *d)
+{
+    uv_loop_t *loop = &d->loop;
+    uv_timer_t *timers[] = {&d->safety, &d->retry, &d->status, &d->watchdog, &d->drain};
+    for (size_t i = 0; i < ARRAY_LEN(timers); i++) {
+        uv_timer_init(loop, timers[i]);
+        timers[i]->data = d;
+    }
+    uv_timer_start(&d->safety, on_safety, SAFETY_MS, SAFETY_MS);
+    uv_timer_start(&d->status, on_status, STATUS_MS, STATUS_MS);
+    uint64_t watchdog_ms = notify_watchdog_us() / 2000;
+    if (watchdog_ms > 0)
+        uv_timer_start(&d->watchdog, on_watchdog, watchdog_ms, watchdog_ms);
+    uv_prepare_init(loop, &d->prepare);
+    uv_check_init(loop, &d->check);
+    uv_idle_init(loop, &d->awake);
+    d->prepare.data = d->check.data = d->awake.data = d;
+    uv_prepare_start(&d->prepare, on_prepare);
+    uv_check_start(&d->check, on_check);
+    d->watch.loop = loop;
+    d->watch.port = &d->port;
+    d->watch.serve = d->serve;
+    d->watch.metrics = &d->metrics;
+    return watch_open(&d->watch);
+}
+
+/* When everything of our own is open. */
+static int keep_descriptors(struct daemon *d)
+{
+    return link_accept_spare(workers(d) + SPARE_DESCRIPTORS);
+}
+
+/* Whoever started us may have left signals blocked, and limits that are lower than they need be.
+ * Shared memory above a limit of file sizes is an error here, not a signal. */
+static void set_up_process(void)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+static int begin(struct daemon *d)
+{
+    static int (*const steps[])(struct daemon * d) = {
+        open_datasets, open_loop, open_memory,   open_port,
+        open_serve,    open_crew, start_handles, keep_descriptors,
+    };
+    set_up_process();
+    for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
+        int r = steps[i](d);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* --- the end --- */
+
+/* Our own handles; the crew closes its own, and slot_back goes last. */
+static void close_handles(struct daemon *d)
+{
+    uv_handle_t *own[] = {
+        (uv_handle_t *)&d->prepare,   (uv_handle_t *)&d->check,    (uv_handle_t *)&d->awake,
+        (uv_handle_t *)&d->safety,    (uv_handle_t *)&d->retry,    (uv_handle_t *)&d->drain,
+        (uv_handle_t *)&d->status,    (uv_handle_t *)&d->watchdog, (uv_handle_t *)&d->terminate,
+        (uv_handle_t *)&d->interrupt,
+    };
+    for (size_t i = 0; i < ARRAY_LEN(own); i++)
+        if (own[i]->type != UV_UNKNOWN_HANDLE) /* the beginning came this far */
+            uv_close(own[i], NULL);
+    watch_close(&d->watch);
+}
+
+/* Order matters: no reader of the sockets, then the sockets (ZeroMQ gives the frames back), then
+ * what lent them, then the workers that may write into slots, then the slots, then what their
+ * giving back wakes. */
+static void finish(struct daemon *d)
+{
+    if (d->loop_open)
+        close_handles(d);
+    port_close(&d->port);
+    serve_free(d->serve);
+    if (d->crew) {
+        crew_close(d->crew);
+        while (!crew_closed(d->crew))
+            uv_run(&d->loop, UV_RUN_ONCE);
+        crew_free(d->crew);
+    }
+    stock_close(&d->stock);
+    if (d->loop_open) {
+        if (d->slot_back.type != UV_UNKNOWN_HANDLE)
+            uv_close((uv_handle_t *)&d->slot_back, NULL);
+        uv_run(&d->loop, UV_RUN_DEFAULT);
+        uv_loop_close(&d->loop);
+    }
+}
+
+int daemon_run(const struct config *config, const char *worker)
+{
+    struct daemon *d = calloc(1, sizeof *d);
+    if (!d)
+        return err_set(-ENOMEM, "no memory for the daemon");
+    d->config = config;
+    d->worker = worker;
+    int r = begin(d);
+    if (r < 0)
+        life_fail(&d->life, r);
+    else
+        uv_run(&d->loop, UV_RUN_DEFAULT);
+    finish(d); /* which may fail at things of its own */
+    r = d->life.result;
+    if (r < 0) {
+        err_set(r, "%s", d->life.error);
+    } else {
+        char counts[512];
+        metrics_line(&d->metrics, counts, sizeof counts);
+        log_info("ended: %s", counts);
+    }
+    free(d);
+    return r;
+}
