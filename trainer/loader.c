@@ -151,6 +151,32 @@ void loader_cancel(struct loader *loader, struct loader_room *room, uint64_t req
     send_message(loader, room, &m); /* only saves the loader work; lost is fine */
 }
 
+void loader_took(struct loader *loader, double took_s)
+{
+    loader->latency_s = loader->latency_s > 0 ? 0.8 * loader->latency_s + 0.2 * took_s : took_s;
+}
+
+uint32_t loader_choose(const struct loader *loaders, uint32_t n, uint32_t avoid)
+{
+    uint32_t best = n, ready = 0;
+    for (uint32_t i = 0; i < n; i++)
+        if (loaders[i].state == LOADER_READY)
+            ready |= 1u << i;
+    uint32_t allowed = ready & ~avoid ? ready & ~avoid : ready;
+    double best_s = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const struct loader *l = &loaders[i];
+        if (!(allowed >> i & 1) || l->asked >= l->window)
+            continue;
+        double expected_s = (l->latency_s + 1e-3) * (l->asked + 1);
+        if (best == n || expected_s < best_s) {
+            best = i;
+            best_s = expected_s;
+        }
+    }
+    return best;
+}
+
 int loader_refusal(const struct loader *loader, enum wire_code code, const char *text)
 {
     static const int errnos[WIRE_CODES] = {

@@ -56,6 +56,13 @@ int loader_get(struct loader *loader, struct loader_room *room, uint32_t epoch, 
                uint64_t *ret_request);
 void loader_cancel(struct loader *loader, struct loader_room *room, uint64_t request);
 
+/* It answered one request after so long. */
+void loader_took(struct loader *loader, double took_s);
+
+/* Which of n loaders should have a batch soonest; one whose bit is set in `avoid` only when no
+ * other is READY. n: none can be asked now. */
+uint32_t loader_choose(const struct loader *loaders, uint32_t n, uint32_t avoid);
+
 /* Begins the handshake again: it did not answer in time, or lost our session. */
 void loader_again(struct loader *loader, struct loader_room *room, double now_s);
 

@@ -2,12 +2,10 @@
 /* recv: takes a spec and endpoints, gives batches in order. The caller's thread; owns the sockets
  * and everything that arrives until it is released. Does not look at pixels but to check their CRC.
  *
- * A batch's position p = epoch * batches + index. A ring of slots covers the positions [next,
- * next + n_slots): each is free to ask, asked of one loader, held, or lent to the caller. As a
- * batch is a pure function of its name, any answer that names our session and a position we still
- * miss is good, whoever was asked and whenever; every other answer is dropped. Messages land in
- * cells, one more than slots, so that there is always one to receive into; nothing is allocated
- * after open. */
+ * As a batch is a pure function of its name, any answer that names our session and a position of
+ * the ring that is still missed is good, whoever was asked and whenever; every other answer is
+ * dropped. Messages land in cells, one more than the ring has slots, so that there is always one to
+ * receive into; nothing is allocated after open. */
 #include "trainer/recv.h"
 
 #include "common/auto.h"
@@ -16,6 +14,7 @@
 #include "common/stat.h"
 #include "trainer/answer.h"
 #include "trainer/loader.h"
+#include "trainer/ring.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -25,31 +24,16 @@
 enum {
     WINDOW_MAX = 64,
     CONTROL_OMEGAS = 64, /* room in a wire for every control message */
-    FAILURES_MAX = 5,    /* damaged answers, or missed deadlines, of one batch */
     WAIT_MS = 100,       /* at most so long without a look at the clock and the stop flag */
-    PATIENCE_MAX = 4,    /* a batch's deadline grows to so many times the recipe's */
 };
 static const double AGAIN_S = 0.2;  /* after "try again later" */
 static const double OTHERS_S = 1.0; /* once one loader is ready, how long the others are awaited */
-
-enum slot_state { SLOT_WANTED, SLOT_ASKED, SLOT_HELD, SLOT_LENT };
 
 struct cell {
     struct link_message message;
     struct wire *wire;
     struct wire_message body;
     struct model_batch model; /* once the answer is checked */
-};
-
-struct slot {
-    enum slot_state state;
-    uint32_t loader;  /* ASKED: index */
-    uint64_t request; /* ASKED */
-    double asked_s;
-    double not_before_s;      /* WANTED */
-    uint32_t damaged, misses; /* answers that were damaged; deadlines passed */
-    uint32_t avoid;           /* bit i: loader i failed on this batch */
-    uint32_t cell;            /* HELD, LENT */
 };
 
 struct recv {
@@ -64,35 +48,11 @@ struct recv {
     struct recv_info info;
     struct recv_counts counts;
     double alone_since_s; /* since when no loader is READY; 0 = one is */
-    uint64_t next, end;   /* positions: to be given next; after the last */
-    struct slot *slots;   /* [n_slots], position p in slot p % n_slots */
-    uint32_t n_slots;
-    struct cell *cells; /* [n_slots + 1] */
+    struct ring ring;
+    struct cell *cells; /* [ring.n_slots + 1] */
     uint32_t *spare;    /* cells that hold nothing */
     uint32_t n_spare;
 };
-
-static struct slot *slot_of(struct recv *r, uint64_t position)
-{
-    return &r->slots[position % r->n_slots];
-}
-
-/* The end of the ring, cut at the run's last batch. */
-static uint64_t ring_end(const struct recv *r)
-{
-    uint64_t end = r->next + r->n_slots;
-    return end < r->end ? end : r->end;
-}
-
-static uint32_t position_epoch(const struct recv *r, uint64_t position)
-{
-    return (uint32_t)(position / r->info.batches);
-}
-
-static uint32_t position_index(const struct recv *r, uint64_t position)
-{
-    return (uint32_t)(position % r->info.batches);
-}
 
 /* --- asking --- */
 
@@ -107,45 +67,24 @@ static void slot_take_back(struct recv *r, struct slot *slot)
 
 static void take_back_all(struct recv *r, uint32_t loader)
 {
-    for (uint32_t i = 0; i < r->n_slots; i++)
-        if (r->slots[i].state == SLOT_ASKED && r->slots[i].loader == loader)
-            slot_take_back(r, &r->slots[i]);
-}
-
-/* The loader that should have this batch soonest; one that failed on it only when no other is
- * ready. r->n_loaders: none can be asked now. */
-static uint32_t choose_loader(const struct recv *r, const struct slot *slot)
-{
-    uint32_t best = r->n_loaders, ready = 0;
-    for (uint32_t i = 0; i < r->n_loaders; i++)
-        if (r->loader[i].state == LOADER_READY)
-            ready |= 1u << i;
-    uint32_t allowed = ready & ~slot->avoid ? ready & ~slot->avoid : ready;
-    double best_s = 0;
-    for (uint32_t i = 0; i < r->n_loaders; i++) {
-        const struct loader *l = &r->loader[i];
-        if (!(allowed >> i & 1) || l->asked >= l->window)
-            continue;
-        double expected_s = (l->latency_s + 1e-3) * (l->asked + 1);
-        if (best == r->n_loaders || expected_s < best_s) {
-            best = i;
-            best_s = expected_s;
-        }
+    for (uint32_t i = 0; i < r->ring.n_slots; i++) {
+        struct slot *slot = &r->ring.slots[i];
+        if (slot->state == SLOT_ASKED && slot->loader == loader)
+            slot_take_back(r, slot);
     }
-    return best;
 }
 
 static int ask(struct recv *r, double now_s)
 {
-    for (uint64_t p = r->next; p < ring_end(r); p++) {
-        struct slot *slot = slot_of(r, p);
+    for (uint64_t p = r->ring.next; p < ring_end(&r->ring); p++) {
+        struct slot *slot = ring_slot(&r->ring, p);
         if (slot->state != SLOT_WANTED || now_s < slot->not_before_s)
             continue;
-        uint32_t i = choose_loader(r, slot);
+        uint32_t i = loader_choose(r->loader, r->n_loaders, slot->avoid);
         if (i == r->n_loaders)
             continue;
-        int rc = loader_get(&r->loader[i], &r->room, position_epoch(r, p), position_index(r, p),
-                            &slot->request);
+        int rc = loader_get(&r->loader[i], &r->room, ring_epoch(&r->ring, p),
+                            ring_index(&r->ring, p), &slot->request);
         if (rc == -EAGAIN)
             return 0;
         if (rc < 0)
@@ -158,26 +97,19 @@ static int ask(struct recv *r, double now_s)
     return 0;
 }
 
-static double slot_deadline(const struct recv *r, const struct slot *slot)
-{
-    uint32_t patience = 1u << (slot->misses < 2 ? slot->misses : 2);
-    return slot->asked_s +
-           r->config.deadline_s * (patience < PATIENCE_MAX ? patience : PATIENCE_MAX);
-}
-
-/* Requests that are overdue go elsewhere, and their loader has to show that it is alive. Each miss
- * gives the same batch more time, so a slow loader alone is still fast enough in the end. */
+/* Requests that are overdue go elsewhere, and their loader has to show that it is alive. */
 static int check_deadlines(struct recv *r, double now_s)
 {
-    for (uint64_t p = r->next; p < ring_end(r); p++) {
-        struct slot *slot = slot_of(r, p);
-        if (slot->state != SLOT_ASKED || now_s < slot_deadline(r, slot))
+    for (uint64_t p = r->ring.next; p < ring_end(&r->ring); p++) {
+        struct slot *slot = ring_slot(&r->ring, p);
+        if (slot->state != SLOT_ASKED || now_s < slot_deadline(slot, r->config.deadline_s))
             continue;
         struct loader *loader = &r->loader[slot->loader];
-        if (++slot->misses == FAILURES_MAX)
-            return err_set(
-                -ETIMEDOUT, "%s: batch %u of epoch %u was asked for %d times and never came",
-                loader->endpoint, position_index(r, p), position_epoch(r, p), FAILURES_MAX);
+        if (++slot->misses == RING_FAILURES_MAX)
+            return err_set(-ETIMEDOUT,
+                           "%s: batch %u of epoch %u was asked for %d times and never came",
+                           loader->endpoint, ring_index(&r->ring, p), ring_epoch(&r->ring, p),
+                           RING_FAILURES_MAX);
         slot->avoid |= 1u << slot->loader;
         if (r->n_loaders > 1)
             loader_cancel(loader, &r->room, slot->request);
@@ -199,23 +131,18 @@ static void cell_done(struct recv *r, uint32_t cell)
 
 static int damaged(struct recv *r, uint32_t loader, uint64_t position, const char *what)
 {
-    struct slot *slot = slot_of(r, position);
+    struct slot *slot = ring_slot(&r->ring, position);
     log_debug("%s: batch %u of epoch %u %s; asking again", r->loader[loader].endpoint,
-              position_index(r, position), position_epoch(r, position), what);
+              ring_index(&r->ring, position), ring_epoch(&r->ring, position), what);
     r->counts.crc_errors++;
     slot->avoid |= 1u << loader;
     if (slot->state == SLOT_ASKED && slot->loader == loader)
         slot_take_back(r, slot);
-    if (++slot->damaged < FAILURES_MAX)
+    if (++slot->damaged < RING_FAILURES_MAX)
         return 0;
     return err_set(-EBADMSG, "%s: batch %u of epoch %u %s (%d damaged answers)",
-                   r->loader[loader].endpoint, position_index(r, position),
-                   position_epoch(r, position), what, FAILURES_MAX);
-}
-
-static void learn_latency(struct loader *loader, double took_s)
-{
-    loader->latency_s = loader->latency_s > 0 ? 0.8 * loader->latency_s + 0.2 * took_s : took_s;
+                   r->loader[loader].endpoint, ring_index(&r->ring, position),
+                   ring_epoch(&r->ring, position), what, RING_FAILURES_MAX);
 }
 
 /* 1: the cell is now held by a slot; 0: it was of no use; -errno. */
@@ -223,14 +150,14 @@ static int on_batch(struct recv *r, uint32_t i, uint32_t c, double now_s)
 {
     struct cell *cell = &r->cells[c];
     const struct wire_batch *b = &cell->body.batch;
-    uint64_t position = (uint64_t)b->epoch * r->info.batches + b->index;
+    uint64_t position;
     if (!r->opened || memcmp(b->session, r->info.session, DIGEST_BYTES) != 0 ||
-        b->server_epoch != r->loader[i].server_epoch || b->index >= r->info.batches ||
-        position < r->next || position >= ring_end(r) || slot_of(r, position)->state >= SLOT_HELD) {
+        b->server_epoch != r->loader[i].server_epoch ||
+        !ring_misses(&r->ring, b->epoch, b->index, &position)) {
         r->counts.late++;
         return 0;
     }
-    struct slot *slot = slot_of(r, position);
+    struct slot *slot = ring_slot(&r->ring, position);
     const char *wrong = answer_check(&r->spec, r->info.samples, &cell->message, b, &cell->model);
     if (wrong)
         return damaged(r, i, position, wrong);
@@ -238,7 +165,7 @@ static int on_batch(struct recv *r, uint32_t i, uint32_t c, double now_s)
         struct loader *asked = &r->loader[slot->loader];
         asked->asked--;
         if (slot->loader == i)
-            learn_latency(asked, now_s - slot->asked_s);
+            loader_took(asked, now_s - slot->asked_s);
         else
             loader_cancel(asked, &r->room, slot->request);
     }
@@ -250,18 +177,15 @@ static int on_batch(struct recv *r, uint32_t i, uint32_t c, double now_s)
 /* An Error about a batch that is asked of this loader; 0 for every other one. */
 static int on_error(struct recv *r, uint32_t i, const struct wire_message *m, double now_s)
 {
-    for (uint32_t k = 0; k < r->n_slots; k++) {
-        struct slot *slot = &r->slots[k];
-        if (slot->state != SLOT_ASKED || slot->loader != i || slot->request != m->error.request)
-            continue;
-        if (m->error.code != WIRE_UNKNOWN_SESSION && !m->error.retryable)
-            return loader_refusal(&r->loader[i], m->error.code, m->error.text);
-        slot_take_back(r, slot);
-        slot->not_before_s = now_s + AGAIN_S;
-        if (m->error.code == WIRE_UNKNOWN_SESSION && r->loader[i].state == LOADER_READY)
-            loader_again(&r->loader[i], &r->room, now_s);
+    struct slot *slot = ring_asked(&r->ring, i, m->error.request);
+    if (!slot)
         return 0;
-    }
+    if (m->error.code != WIRE_UNKNOWN_SESSION && !m->error.retryable)
+        return loader_refusal(&r->loader[i], m->error.code, m->error.text);
+    slot_take_back(r, slot);
+    slot->not_before_s = now_s + AGAIN_S;
+    if (m->error.code == WIRE_UNKNOWN_SESSION && r->loader[i].state == LOADER_READY)
+        loader_again(&r->loader[i], &r->room, now_s);
     return 0;
 }
 
@@ -284,8 +208,7 @@ static int on_ready(struct recv *r, const struct loader *loader)
             return err_set(-EPROTO, "%s: counts %llu batches an epoch in %llu samples",
                            loader->endpoint, (unsigned long long)r->info.batches,
                            (unsigned long long)r->info.samples);
-        r->next = r->config.epoch * r->info.batches + r->config.index;
-        r->end = r->config.epochs * r->info.batches;
+        ring_start(&r->ring, r->info.batches, r->config.epoch, r->config.index, r->config.epochs);
         r->opened = true;
         return 0;
     }
@@ -328,7 +251,7 @@ static int on_message(struct recv *r, uint32_t i, uint32_t c, double now_s)
 static int receive_all(struct recv *r, uint32_t i, double now_s)
 {
     /* bounded, so that one loader that floods us cannot keep the others waiting */
-    for (uint32_t n = 0; n < 4 * r->n_slots; n++) {
+    for (uint32_t n = 0; n < 4 * r->ring.n_slots; n++) {
         uint32_t c = r->spare[--r->n_spare];
         int got = link_receive(r->loader[i].link, &r->cells[c].message);
         int rc = got == 0 ? on_message(r, i, c, now_s) : 0;
@@ -397,11 +320,10 @@ int recv_next(struct recv *r, const volatile int *stop, struct recv_batch *ret)
     double begin_s = stat_now();
     struct slot *slot;
     for (double now_s = begin_s;; now_s = stat_now()) {
-        if (r->next >= r->end)
+        if (r->ring.next >= r->ring.end)
             return err_set(-ENODATA, "no batch is left");
         int rc = pump(r, now_s);
-        slot = slot_of(r, r->next);
-        if (rc == 0 && slot->state == SLOT_HELD)
+        if (rc == 0 && (slot = ring_lend(&r->ring)))
             break;
         if (rc == 0)
             rc = wait_some(r, stop);
@@ -412,9 +334,7 @@ int recv_next(struct recv *r, const volatile int *stop, struct recv_batch *ret)
     const struct cell *cell = &r->cells[slot->cell];
     ret->header = &cell->body.batch;
     ret->model = cell->model;
-    ret->slot = (uint32_t)(slot - r->slots);
-    slot->state = SLOT_LENT;
-    r->next++;
+    ret->slot = (uint32_t)(slot - r->ring.slots);
     r->counts.batches++;
     r->counts.substituted += ret->header->n_substituted;
     for (uint32_t i = 0; i < ret->header->n_frames; i++)
@@ -424,9 +344,9 @@ int recv_next(struct recv *r, const volatile int *stop, struct recv_batch *ret)
 
 void recv_release(struct recv *r, struct recv_batch *batch)
 {
-    struct slot *slot = &r->slots[batch->slot];
+    struct slot *slot = &r->ring.slots[batch->slot];
     cell_done(r, slot->cell);
-    *slot = (struct slot){.state = SLOT_WANTED}; /* now for the position n_slots further on */
+    slot_free(slot);
     batch->header = NULL;
 }
 
@@ -444,21 +364,23 @@ const struct recv_counts *recv_counts(const struct recv *r)
 
 static int make_memory(struct recv *r)
 {
-    r->n_slots = r->config.window * r->n_loaders + 1; /* one is with the caller */
-    r->slots = calloc(r->n_slots, sizeof *r->slots);
-    r->cells = calloc(r->n_slots + 1, sizeof *r->cells);
-    r->spare = calloc(r->n_slots + 1, sizeof *r->spare);
-    if (!r->slots || !r->cells || !r->spare)
+    uint32_t n = r->config.window * r->n_loaders + 1; /* one is with the caller */
+    int rc = ring_init(&r->ring, n);
+    if (rc < 0)
+        return rc;
+    r->cells = calloc(n + 1, sizeof *r->cells);
+    r->spare = calloc(n + 1, sizeof *r->spare);
+    if (!r->cells || !r->spare)
         return err_set(-ENOMEM, "recv: out of memory");
     uint32_t omegas = r->spec.batch * r->spec.n_views;
-    for (uint32_t c = 0; c <= r->n_slots; c++) {
-        int rc = wire_new(omegas < CONTROL_OMEGAS ? CONTROL_OMEGAS : omegas, &r->cells[c].wire);
+    for (uint32_t c = 0; c <= n; c++) {
+        rc = wire_new(omegas < CONTROL_OMEGAS ? CONTROL_OMEGAS : omegas, &r->cells[c].wire);
         if (rc < 0)
             return rc;
         r->spare[r->n_spare++] = c;
     }
     r->room = (struct loader_room){.spec = &r->spec, .window = r->config.window};
-    int rc = wire_new(CONTROL_OMEGAS, &r->room.wire);
+    rc = wire_new(CONTROL_OMEGAS, &r->room.wire);
     return rc < 0 ? rc : link_context_new(&r->room.context);
 }
 
@@ -523,7 +445,7 @@ void recv_close(struct recv *r)
 {
     if (!r)
         return;
-    for (uint32_t c = 0; r->cells && c <= r->n_slots; c++) {
+    for (uint32_t c = 0; r->cells && c <= r->ring.n_slots; c++) {
         link_message_done(&r->cells[c].message);
         wire_free(r->cells[c].wire);
     }
@@ -533,6 +455,6 @@ void recv_close(struct recv *r)
     wire_free(r->room.wire);
     free(r->spare);
     free(r->cells);
-    free(r->slots);
+    ring_done(&r->ring);
     free(r);
 }

@@ -254,6 +254,40 @@ static void test_refusals(void **state)
     }
 }
 
+/* Who should have it soonest: by speed and by what is in front; nobody that is full, not ready or
+ * failed on it, but rather one that failed than none. */
+static void test_choose(void **state)
+{
+    (void)state;
+    struct loader l[3] = {
+        {.state = LOADER_READY, .window = 4, .latency_s = 0.2},
+        {.state = LOADER_READY, .window = 4, .latency_s = 0.1},
+        {.state = LOADER_READY, .window = 4, .latency_s = 0.5},
+    };
+    assert_int_equal(loader_choose(l, 3, 0), 1);
+    l[1].asked = 1; /* 0.202 against 0.201 */
+    assert_int_equal(loader_choose(l, 3, 0), 0);
+    l[0].asked = 1;
+    assert_int_equal(loader_choose(l, 3, 0), 1);
+    assert_int_equal(loader_choose(l, 3, 1u << 1), 0);
+    assert_int_equal(loader_choose(l, 3, 1u << 1 | 1u << 0), 2);
+    assert_int_equal(loader_choose(l, 3, 7), 1); /* all failed on it */
+    l[1].state = LOADER_DRAINING;
+    assert_int_equal(loader_choose(l, 3, 1u << 0 | 1u << 2), 0);
+    l[0].asked = l[2].asked = 4; /* full */
+    assert_int_equal(loader_choose(l, 3, 0), 3);
+    l[0].asked = 3;
+    assert_int_equal(loader_choose(l, 3, 1u << 2), 0);
+    /* A new one is tried at once: nothing is known against it. */
+    l[2] = (struct loader){.state = LOADER_READY, .window = 1};
+    assert_int_equal(loader_choose(l, 3, 0), 2);
+    loader_took(&l[2], 1.0);
+    assert_true(l[2].latency_s == 1.0);
+    loader_took(&l[2], 2.0);
+    assert_true(l[2].latency_s > 1.19 && l[2].latency_s < 1.21);
+    assert_int_equal(loader_choose(NULL, 0, 0), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -262,6 +296,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_comes_back_as_another, setup, teardown),
         cmocka_unit_test_setup_teardown(test_disconnect, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
+        cmocka_unit_test(test_choose),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
