@@ -21,6 +21,7 @@ enum {
     RESTART_FIRST_MS = 50,
     RESTART_MAX_MS = 5000,
     START_MAX_MS = 30000, /* from spawn to TASK_READY */
+    START_DEATHS_MAX = 3, /* of one worker before all were ready */
     CLOSE_MAX_MS = 2000,  /* from the socket's closing to SIGKILL */
 };
 
@@ -209,6 +210,13 @@ static void give_back(struct worker *worker)
     }
 }
 
+/* A worker that is killed while the crew is starting (when memory is short, say) tells nothing of
+ * its program yet; one that exits by itself, is too slow, or dies each time does. */
+static bool is_chance(const struct worker *worker, int signal)
+{
+    return signal != 0 && !worker->overdue && worker->failures + 1 < START_DEATHS_MAX;
+}
+
 static void on_exit_process(uv_process_t *process, int64_t code, int signal)
 {
     struct worker *worker = process->data;
@@ -225,7 +233,7 @@ static void on_exit_process(uv_process_t *process, int64_t code, int signal)
                                                    .signal = signal,
                                                    .overdue = worker->overdue,
                                                    .restart_ms = restart_ms(worker)});
-        if (!crew->stood)
+        if (!crew->stood && !is_chance(worker, signal))
             crew->config.fatal(crew->config.fatal_hint,
                                err_set(-ECHILD, "%s: a worker ended before it was ready (%s %d)",
                                        crew->config.program, signal ? "signal" : "exit code",

@@ -39,7 +39,8 @@ struct crew_config {
     uint64_t memory_mib; /* address space of a worker beside the pool */
     void (*done)(void *hint, const struct crew_result *result); /* may not submit */
     void *done_hint;
-    void (*fatal)(void *hint, int code); /* a worker ended before the whole crew ever stood */
+    void (*fatal)(void *hint, int code); /* a worker cannot start: it exited before the whole crew
+                                            ever stood, or was killed again and again */
     void *fatal_hint;
 };
 

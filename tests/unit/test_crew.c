@@ -266,6 +266,40 @@ static void test_no_worker(void **state)
     assert_non_null(strstr(err_text(), "/bin/false"));
 }
 
+/* One that is killed while it starts says nothing about the program: it is started again, a few
+ * times; one that is killed at every start is given up. */
+static void test_killed_at_start(void **state)
+{
+    (void)state;
+    char path[256], marker[256], script[1024];
+    snprintf(path, sizeof path, "%s", garden_path(&garden, "worker"));
+    snprintf(marker, sizeof marker, "%s", garden_path(&garden, "marker"));
+    snprintf(script, sizeof script,
+             "#!/bin/sh\n[ -e '%.200s' ] && exec '%.500s' \"$@\"\n: >'%.200s'\nkill -9 $$\n",
+             marker, built_program("loaderd/augstream-loaderd-worker"), marker);
+    garden_write(&garden, "worker", script);
+    assert_int_equal(chmod(path, 0755), 0);
+    open_crew(1, 20, path);
+    wait_complete();
+    assert_int_equal(fatal_code, 0);
+    assert_int_equal(metrics.worker_exits, 1);
+}
+
+static void test_always_killed_at_start(void **state)
+{
+    (void)state;
+    char path[256];
+    snprintf(path, sizeof path, "%s", garden_path(&garden, "worker"));
+    garden_write(&garden, "worker", "#!/bin/sh\nkill -9 $$\n");
+    assert_int_equal(chmod(path, 0755), 0);
+    open_crew(1, 20, path);
+    while (fatal_code == 0)
+        uv_run(&loop, UV_RUN_ONCE);
+    assert_int_equal(fatal_code, -ECHILD);
+    assert_non_null(strstr(err_text(), "signal 9"));
+    assert_true(metrics.worker_exits > 1);
+}
+
 static void test_no_program(void **state)
 {
     (void)state;
@@ -284,9 +318,11 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_renders),   TEST(test_bad_image),   TEST(test_killed),
-        TEST(test_overdue),   TEST(test_idle_killed), TEST(test_program_away),
-        TEST(test_no_worker), TEST(test_no_program),
+        TEST(test_renders),         TEST(test_bad_image),
+        TEST(test_killed),          TEST(test_overdue),
+        TEST(test_idle_killed),     TEST(test_program_away),
+        TEST(test_killed_at_start), TEST(test_always_killed_at_start),
+        TEST(test_no_worker),       TEST(test_no_program),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
