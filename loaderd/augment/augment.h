@@ -34,7 +34,7 @@ int augment_new(uint32_t size_max, struct augment **ret); /* size_max <= OMEGA_V
 void augment_free(struct augment *a);
 
 /* Renders one view: out is [law->size][law->size][3]. law->size <= size_max; the crop lies inside
- * the image (omega_check). */
+ * the image (omega_check), and the image's window holds it. */
 void augment_view(struct augment *a, const struct image *image, const struct view_spec *law,
                   const struct omega *omega, uint8_t *out);
 

@@ -82,10 +82,14 @@ void crop_resize(struct augment *a, const struct image *image, const struct omeg
     assert(height >= 1 && height <= image->h && top <= image->h - height);
     assert(width >= 1 && width <= image->w && left <= image->w - width);
     assert(image->h <= DECODE_SIDE_MAX && image->w <= DECODE_SIDE_MAX);
+    assert(image->reduce == 1);
+    assert(image->window.top <= top && top + height <= image->window.top + image->window.rows);
+    assert(image->window.left <= left && left + width <= image->window.left + image->window.cols);
     taps_fill(&a->rows, height, size);
     taps_fill(&a->columns, width, size);
-    const size_t pitch = 3 * (size_t)image->w;
-    const uint8_t *box = image->rgb + top * pitch + 3 * (size_t)left;
+    const size_t pitch = 3 * (size_t)image->window.cols;
+    const uint8_t *box =
+        image->rgb + (top - image->window.top) * pitch + 3 * (size_t)(left - image->window.left);
     for (uint32_t i = 0; i < size; i++) {
         blend_rows(box + a->rows.first[i] * pitch, pitch,
                    a->rows.weight + (size_t)i * a->rows.stride, a->rows.count[i], a->line,

@@ -17,11 +17,16 @@ enum {
     DECODE_AREA_INTERLACED_MAX = 16 << 20, /* JPEG in several scans, interlaced PNG */
 };
 
-/* 8-bit RGB, rows top to bottom, EXIF orientation applied, no padding between rows. Reused from
- * image to image: its memory only grows. Zero-initialise once. */
+/* 8-bit RGB, rows top to bottom, EXIF orientation applied, no padding between rows; the whole
+ * picture or a window of it. Reused from image to image: its memory only grows. Zero-initialise
+ * once. */
 struct image {
-    uint32_t w, h;
-    uint8_t *rgb; /* [h][w][3] */
+    uint32_t w, h;   /* the whole picture in source pixels, as omega says */
+    uint32_t reduce; /* 1, 2, 4, 8: the reduced picture is ceil(w / reduce) x ceil(h / reduce) */
+    struct {
+        uint32_t top, left, rows, cols; /* pixels of the reduced picture */
+    } window;                           /* what rgb holds */
+    uint8_t *rgb;                       /* [window.rows][window.cols][3] */
     size_t capacity;
 };
 void image_done(struct image *image);

@@ -26,6 +26,10 @@ int image_reserve(struct image *image, uint32_t w, uint32_t h, enum wire_fault *
     }
     image->w = w;
     image->h = h;
+    image->reduce = 1;
+    image->window.top = image->window.left = 0;
+    image->window.rows = h;
+    image->window.cols = w;
     return 0;
 }
 

@@ -20,7 +20,8 @@ struct encoded {
 /* 0, or FAULT_TOO_LARGE. interlaced: the decoder must hold the whole picture to begin. */
 int decode_limits(uint64_t w, uint64_t h, bool interlaced, enum wire_fault *ret_fault);
 
-/* Room for w x h pixels, within the limits; sets w and h. FAULT_TOO_LARGE where memory is short. */
+/* Room for w x h pixels, within the limits; sets w and h, the window to all of it, unreduced.
+ * FAULT_TOO_LARGE where memory is short. */
 int image_reserve(struct image *image, uint32_t w, uint32_t h, enum wire_fault *ret_fault);
 
 /* Turns the image upright: orientation as in EXIF, 1..8. FAULT_TOO_LARGE where memory is short. */

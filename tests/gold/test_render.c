@@ -10,6 +10,7 @@
 
 #include "common/crc32c.h"
 #include "loaderd/augment/augment.h"
+#include "tests/unit/picture.h"
 
 enum { IMAGES_MAX = 8 };
 
@@ -75,9 +76,8 @@ static void test_views(void **state)
     const uint32_t n_images = gold_u32(&gold);
     assert_true(n_images <= IMAGES_MAX);
     for (uint32_t i = 0; i < n_images; i++) {
-        images[i].w = gold_u32(&gold);
-        images[i].h = gold_u32(&gold);
-        images[i].rgb = (uint8_t *)gold_take(&gold, 3 * (size_t)images[i].w * images[i].h);
+        const uint32_t w = gold_u32(&gold), h = gold_u32(&gold);
+        images[i] = picture_whole(w, h, (uint8_t *)gold_take(&gold, 3 * (size_t)w * h));
     }
     struct augment *a;
     assert_int_equal(augment_new(64, &a), 0);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* augment: the operations in their order and one rounding; nothing left over from the view before;
  * no memory taken while rendering. Linked with malloc and friends wrapped. */
+#include "picture.h"
 #include "test.h"
 
 #include "loaderd/augment/augment.h"
@@ -40,7 +41,7 @@ void *__wrap_realloc(void *p, size_t bytes)
 }
 
 static uint8_t rgb[3 * SIDE * SIDE];
-static const struct image image = {.w = SIDE, .h = SIDE, .rgb = rgb};
+static struct image image;
 static const struct view_spec law = {.size = SIZE};
 
 static const struct omega everything = {
@@ -71,6 +72,7 @@ static int set_up(void **state)
     rng_init(&rng, &key);
     for (size_t i = 0; i < sizeof rgb; i++)
         rgb[i] = (uint8_t)rng_u32(&rng);
+    image = picture_whole(SIDE, SIDE, rgb);
     return 0;
 }
 

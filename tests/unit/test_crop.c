@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* crop: exact where it copies, Pillow's weights where it reduces or enlarges, blind to all that is
  * outside the box, safe at the extremes. */
+#include "picture.h"
 #include "test.h"
 
 #include "loaderd/augment/augment.h"
@@ -34,7 +35,9 @@ static struct image image_of(uint32_t w, uint32_t h)
 {
     uint8_t *rgb = calloc((size_t)w * h, 3);
     assert_non_null(rgb);
-    return (struct image){.w = w, .h = h, .rgb = rgb, .capacity = 3 * (size_t)w * h};
+    struct image image = picture_whole(w, h, rgb);
+    image.capacity = 3 * (size_t)w * h;
+    return image;
 }
 
 static void test_copies(void **state)
@@ -103,6 +106,34 @@ static void test_blind_outside(void **state)
     image_done(&image);
 }
 
+/* Of a picture of which only a window was decoded, a box within gives the same view. */
+static void test_window(void **state)
+{
+    (void)state;
+    struct image image = image_of(40, 30);
+    for (size_t i = 0; i < image.capacity; i++)
+        image.rgb[i] = (uint8_t)(i * i >> 3);
+    struct image part = image_of(29, 13);
+    part.w = 40;
+    part.h = 30;
+    part.window.top = 6;
+    part.window.left = 8;
+    for (uint32_t i = 0; i < 13; i++)
+        memcpy(part.rgb + i * 29 * 3, image.rgb + ((i + 6) * 40 + 8) * 3, 29 * 3);
+    static const int32_t boxes[][4] = {{6, 8, 13, 29}, {7, 9, 11, 23}, {18, 36, 1, 1}};
+    static float whole[3 * 64 * 64];
+    for (size_t b = 0; b < ARRAY_LEN(boxes); b++) {
+        const struct omega omega = box(boxes[b][0], boxes[b][1], boxes[b][2], boxes[b][3]);
+        for (uint32_t size = 1; size <= 64; size += 7) {
+            crop_resize(a, &image, &omega, size, whole);
+            crop_resize(a, &part, &omega, size, x);
+            assert_memory_equal(x, whole, 3 * size * size * sizeof(float));
+        }
+    }
+    image_done(&image);
+    image_done(&part);
+}
+
 /* White stays exactly in range at any scale: later operations rely on [0,1]. */
 static void test_extremes(void **state)
 {
@@ -130,7 +161,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_copies),   cmocka_unit_test(test_reduces),
         cmocka_unit_test(test_enlarges), cmocka_unit_test(test_blind_outside),
-        cmocka_unit_test(test_extremes),
+        cmocka_unit_test(test_window),   cmocka_unit_test(test_extremes),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -29,6 +29,10 @@ static void test_orient(void **state)
         assert_int_equal(image_orient(&image, rows[i].orientation, &fault), 0);
         assert_int_equal(image.w, rows[i].w);
         assert_int_equal(image.h, rows[i].h);
+        assert_int_equal(image.reduce, 1);
+        assert_int_equal(image.window.top + image.window.left, 0);
+        assert_int_equal(image.window.rows, rows[i].h);
+        assert_int_equal(image.window.cols, rows[i].w);
         for (int p = 0; p < 18; p++)
             assert_int_equal(image.rgb[p], rows[i].upright[p / 3]);
     }
