@@ -38,6 +38,13 @@ void augment_free(struct augment *a);
 void augment_view(struct augment *a, const struct image *image, const struct view_spec *law,
                   const struct omega *omega, uint8_t *out);
 
+/* Which pixels of the picture reduced by `reduce` a crop reads: those that its box touches, no
+ * others, and every one of them weighs something. image->window must hold them. */
+struct crop_window {
+    uint32_t top, left, rows, cols;
+};
+struct crop_window crop_window(const struct omega *omega, uint32_t reduce);
+
 /* The operations. x: [3][size][size] float planes in [0,1], in place. */
 
 /* Antialiased bilinear resize of omega's crop: PIL's triangle filter, its support widened on

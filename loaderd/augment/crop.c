@@ -10,18 +10,46 @@
 #include <assert.h>
 #include <math.h>
 
-/* The taps of `source` pixels reduced or enlarged to `size`: Pillow's precompute_coeffs with the
- * triangle filter, in its order of operations. At most 2 * ceil(scale) + 1 taps per output. */
-static void taps_fill(struct crop_taps *taps, uint32_t source, uint32_t size)
+/* One axis of a box in a picture's own pixels, which a box in source pixels may begin and end
+ * within: it spans [origin + within, origin + within + length) and touches `touched` pixels. */
+struct span {
+    uint32_t origin, touched;
+    double within, length;
+};
+
+static struct span span_of(uint32_t start, uint32_t length, uint32_t reduce)
 {
-    const double scale = (double)source / size;
+    struct span span = {.origin = start / reduce,
+                        .within = (double)(start % reduce) / reduce,
+                        .length = (double)length / reduce};
+    span.touched = (start + length + reduce - 1) / reduce - span.origin;
+    return span;
+}
+
+struct crop_window crop_window(const struct omega *omega, uint32_t reduce)
+{
+    assert(reduce >= 1 && omega->crop_top >= 0 && omega->crop_left >= 0);
+    assert(omega->crop_height >= 1 && omega->crop_width >= 1);
+    const struct span rows =
+        span_of((uint32_t)omega->crop_top, (uint32_t)omega->crop_height, reduce);
+    const struct span columns =
+        span_of((uint32_t)omega->crop_left, (uint32_t)omega->crop_width, reduce);
+    return (struct crop_window){
+        .top = rows.origin, .left = columns.origin, .rows = rows.touched, .cols = columns.touched};
+}
+
+/* The taps of a span reduced or enlarged to `size`: Pillow's precompute_coeffs with the triangle
+ * filter. At most 2 * ceil(scale) + 1 taps per output. */
+static void taps_fill(struct crop_taps *taps, const struct span *span, uint32_t size)
+{
+    const double scale = span->length / size;
     const double support = scale > 1 ? scale : 1;
     taps->stride = 2 * (uint32_t)ceil(support) + 1;
     for (uint32_t i = 0; i < size; i++) {
-        const double center = (i + 0.5) * scale;
+        const double center = span->within + (i + 0.5) * scale;
         const double low = center - support + 0.5, high = center + support + 0.5;
         const uint32_t first = low > 0 ? (uint32_t)low : 0;
-        const uint32_t end = high < source ? (uint32_t)high : source;
+        const uint32_t end = high < span->touched ? (uint32_t)high : span->touched;
         float *weight = taps->weight + (size_t)i * taps->stride;
         assert(end > first && end - first <= taps->stride);
         double sum = 0;
@@ -76,24 +104,27 @@ static void blend_columns(const struct crop_taps *taps, const float *restrict li
 void crop_resize(struct augment *a, const struct image *image, const struct omega *omega,
                  uint32_t size, float *x)
 {
-    const uint32_t top = (uint32_t)omega->crop_top, left = (uint32_t)omega->crop_left;
-    const uint32_t height = (uint32_t)omega->crop_height, width = (uint32_t)omega->crop_width;
-    assert(omega->crop_top >= 0 && omega->crop_left >= 0);
-    assert(height >= 1 && height <= image->h && top <= image->h - height);
-    assert(width >= 1 && width <= image->w && left <= image->w - width);
-    assert(image->h <= DECODE_SIDE_MAX && image->w <= DECODE_SIDE_MAX);
-    assert(image->reduce == 1);
-    assert(image->window.top <= top && top + height <= image->window.top + image->window.rows);
-    assert(image->window.left <= left && left + width <= image->window.left + image->window.cols);
-    taps_fill(&a->rows, height, size);
-    taps_fill(&a->columns, width, size);
+    const uint32_t reduce = image->reduce;
+    const struct span rows =
+        span_of((uint32_t)omega->crop_top, (uint32_t)omega->crop_height, reduce);
+    const struct span columns =
+        span_of((uint32_t)omega->crop_left, (uint32_t)omega->crop_width, reduce);
+    assert(omega->crop_top >= 0 && omega->crop_height >= 1);
+    assert(omega->crop_left >= 0 && omega->crop_width >= 1);
+    assert(rows.origin >= image->window.top && columns.origin >= image->window.left);
+    const uint32_t row = rows.origin - image->window.top;
+    const uint32_t column = columns.origin - image->window.left;
+    assert(row <= image->window.rows && rows.touched <= image->window.rows - row);
+    assert(column <= image->window.cols && columns.touched <= image->window.cols - column);
+    assert(image->window.rows <= DECODE_SIDE_MAX && image->window.cols <= DECODE_SIDE_MAX);
+    taps_fill(&a->rows, &rows, size);
+    taps_fill(&a->columns, &columns, size);
     const size_t pitch = 3 * (size_t)image->window.cols;
-    const uint8_t *box =
-        image->rgb + (top - image->window.top) * pitch + 3 * (size_t)(left - image->window.left);
+    const uint8_t *box = image->rgb + row * pitch + 3 * (size_t)column;
     for (uint32_t i = 0; i < size; i++) {
         blend_rows(box + a->rows.first[i] * pitch, pitch,
                    a->rows.weight + (size_t)i * a->rows.stride, a->rows.count[i], a->line,
-                   3 * (size_t)width);
+                   3 * (size_t)columns.touched);
         blend_columns(&a->columns, a->line, size, x + (size_t)i * size);
     }
 }

@@ -6,6 +6,7 @@
 
 #include "loaderd/augment/augment.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -134,6 +135,95 @@ static void test_window(void **state)
     image_done(&part);
 }
 
+/* The crop of a picture that the decoder has reduced: the triangle over the box in the reduced
+ * picture's pixels, in double and in one go over both axes. */
+static double reduced_tap(uint32_t i, uint32_t size, const int32_t span[2], uint32_t reduce,
+                          uint32_t pixel)
+{
+    const double start = (double)span[0] / reduce, scale = (double)span[1] / reduce / size;
+    const double center = start + (i + 0.5) * scale;
+    const double weight = 1 - fabs(pixel + 0.5 - center) / fmax(scale, 1);
+    const bool touched = pixel + 1 > start && pixel < start + (double)span[1] / reduce;
+    return touched && weight > 0 ? weight : 0;
+}
+
+static void test_reduced(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t reduce, size;
+        int32_t rows[2], columns[2]; /* start, length */
+    } cases[] = {
+        {2, 8, {0, 20}, {0, 32}},   {2, 7, {3, 31}, {1, 40}},  {4, 5, {17, 60}, {6, 43}},
+        {8, 6, {101, 64}, {7, 99}}, {8, 9, {50, 77}, {3, 72}}, {8, 3, {9, 3}, {6, 4}},
+    };
+    for (size_t n = 0; n < ARRAY_LEN(cases); n++) {
+        const uint32_t reduce = cases[n].reduce, size = cases[n].size;
+        struct image image = image_of(30, 40);
+        image.w *= reduce;
+        image.h *= reduce;
+        image.reduce = reduce;
+        for (size_t i = 0; i < image.capacity; i++)
+            image.rgb[i] = (uint8_t)(i * i >> 2);
+        const int32_t *rows = cases[n].rows, *columns = cases[n].columns;
+        const struct omega omega = box(rows[0], columns[0], rows[1], columns[1]);
+        crop_resize(a, &image, &omega, size, x);
+        for (uint32_t i = 0; i < size * size; i++) {
+            double sum[3] = {0}, weights = 0;
+            for (uint32_t p = 0; p < 30 * 40; p++) {
+                const double weight = reduced_tap(i / size, size, rows, reduce, p / 30) *
+                                      reduced_tap(i % size, size, columns, reduce, p % 30);
+                weights += weight;
+                for (uint32_t c = 0; c < 3; c++)
+                    sum[c] += weight * image.rgb[3 * p + c] / 255;
+            }
+            for (uint32_t c = 0; c < 3; c++)
+                assert_float_equal(x[c * size * size + i], sum[c] / weights, 1e-6);
+        }
+        image_done(&image);
+    }
+}
+
+/* A crop reads every pixel of its window, and needs no other. */
+static void test_window_is_tight(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t reduce, size;
+        int32_t box[4]; /* top, left, height, width */
+        struct crop_window window;
+    } cases[] = {
+        {1, 5, {3, 2, 5, 5}, {3, 2, 5, 5}},     {1, 4, {0, 0, 11, 9}, {0, 0, 11, 9}},
+        {1, 9, {7, 1, 2, 3}, {7, 1, 2, 3}},     {2, 4, {4, 6, 8, 10}, {2, 3, 4, 5}},
+        {2, 4, {5, 7, 8, 10}, {2, 3, 5, 6}},    {4, 3, {15, 12, 13, 12}, {3, 3, 4, 3}},
+        {8, 2, {23, 17, 33, 16}, {2, 2, 5, 3}}, {8, 7, {23, 15, 1, 2}, {2, 1, 1, 2}},
+        {8, 1, {31, 24, 50, 41}, {3, 3, 8, 6}}, {4, 6, {3, 3, 26, 26}, {0, 0, 8, 8}},
+        {2, 12, {1, 1, 12, 12}, {0, 0, 7, 7}},  {8, 5, {1, 7, 40, 40}, {0, 0, 6, 6}},
+    };
+    for (size_t n = 0; n < ARRAY_LEN(cases); n++) {
+        const int32_t *b = cases[n].box;
+        const struct omega omega = box(b[0], b[1], b[2], b[3]);
+        const struct crop_window w = crop_window(&omega, cases[n].reduce);
+        assert_memory_equal(&w, &cases[n].window, sizeof w);
+        struct image part = image_of(w.cols, w.rows);
+        part.w = part.h = 200;
+        part.reduce = cases[n].reduce;
+        part.window.top = w.top;
+        part.window.left = w.left;
+        for (uint32_t p = 0; p < w.rows * w.cols; p++) {
+            memset(part.rgb, 0, part.capacity);
+            part.rgb[3 * p + 1] = 255;
+            crop_resize(a, &part, &omega, cases[n].size, x);
+            const uint32_t pixels = cases[n].size * cases[n].size;
+            float sum = 0;
+            for (uint32_t i = 0; i < pixels; i++)
+                sum += x[pixels + i];
+            assert_true(sum > 0);
+        }
+        image_done(&part);
+    }
+}
+
 /* White stays exactly in range at any scale: later operations rely on [0,1]. */
 static void test_extremes(void **state)
 {
@@ -159,9 +249,10 @@ static void test_extremes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_copies),   cmocka_unit_test(test_reduces),
-        cmocka_unit_test(test_enlarges), cmocka_unit_test(test_blind_outside),
-        cmocka_unit_test(test_window),   cmocka_unit_test(test_extremes),
+        cmocka_unit_test(test_copies),          cmocka_unit_test(test_reduces),
+        cmocka_unit_test(test_enlarges),        cmocka_unit_test(test_blind_outside),
+        cmocka_unit_test(test_window),          cmocka_unit_test(test_reduced),
+        cmocka_unit_test(test_window_is_tight), cmocka_unit_test(test_extremes),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
