@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* render: takes one sample's item and the spec, gives its views and their omega. Owns the file's
+/* render: takes one sample's item and the spec, gives its views and their omega. Omega is drawn
+ * between the header and the pixels, so that only what the crops need is decoded. Owns the file's
  * bytes, the decoded picture and the planes, all reused from sample to sample; one thread per
  * struct render. It picks no samples and replaces none: what to do about a fault is the caller's.
  */
@@ -21,26 +22,33 @@ enum { BYTES_STEP = 1 << 20 /* the file buffer grows in steps of this */ };
 
 struct render {
     struct augment *augment;
+    struct decoder *decoder;
     struct image image;
     uint8_t *bytes;
     size_t capacity;
 };
+
+static void render_freep(struct render **render)
+{
+    render_free(*render);
+}
 
 int render_new(struct render **ret)
 {
     int rc = decode_open();
     if (rc < 0)
         return rc;
-    struct render *render = calloc(1, sizeof *render);
+    auto_with(render_freep) struct render *render = calloc(1, sizeof *render);
     if (!render)
         return err_set(-ENOMEM, "no memory to render with");
+    rc = decoder_new(&render->decoder);
+    if (rc < 0)
+        return rc;
     /* Planes for the largest view there may be: pages that no view touches cost nothing. */
     rc = augment_new(OMEGA_VIEW_MAX, &render->augment);
-    if (rc < 0) {
-        free(render);
+    if (rc < 0)
         return rc;
-    }
-    *ret = render;
+    *ret = take_ptr(&render);
     return 0;
 }
 
@@ -49,6 +57,7 @@ void render_free(struct render *render)
     if (!render)
         return;
     augment_free(render->augment);
+    decoder_free(render->decoder);
     image_done(&render->image);
     free(render->bytes);
     free(render);
@@ -132,7 +141,7 @@ static int item_read(struct render *render, const struct item *item, size_t *ret
     return 0;
 }
 
-static void omegas_draw(const struct render_task *task, uint32_t w, uint32_t h)
+static void omegas_draw(const struct render_task *task, const struct picture *picture)
 {
     const struct spec *spec = task->spec;
     for (uint32_t v = 0; v < spec->n_views; v++) {
@@ -141,43 +150,69 @@ static void omegas_draw(const struct render_task *task, uint32_t w, uint32_t h)
                                       .batch = task->batch,
                                       .sample = task->item->sample,
                                       .view = v};
-        omega_draw(&spec->views[v], &key, w, h, task->omega[v]);
+        omega_draw(&spec->views[v], &key, picture->w, picture->h, task->omega[v]);
     }
 }
 
 /* Records from outside: what augment takes for granted must hold. */
-static int omegas_check(const struct render_task *task, uint32_t w, uint32_t h)
+static int omegas_check(const struct render_task *task, const struct picture *picture)
 {
     for (uint32_t v = 0; v < task->spec->n_views; v++) {
         const struct omega *o = task->omega[v];
         if (omega_check(o, &task->spec->views[v]) < 0)
             return err_set(-EINVAL, "view %u: %s", v, err_text());
-        if (o->sample != task->item->sample || o->source_w != w || o->source_h != h)
-            return err_set(-EINVAL,
-                           "view %u: a record of sample %u, %ux%u pixels, not of %u, %ux%u", v,
-                           o->sample, o->source_w, o->source_h, task->item->sample, w, h);
+        if (o->sample != task->item->sample || o->source_w != picture->w ||
+            o->source_h != picture->h)
+            return err_set(
+                -EINVAL, "view %u: a record of sample %u, %ux%u pixels, not of %u, %ux%u", v,
+                o->sample, o->source_w, o->source_h, task->item->sample, picture->w, picture->h);
     }
     return 0;
 }
 
+/* The least region that holds all crops. */
+static struct region crops_region(const struct render_task *task, uint32_t reduce)
+{
+    uint32_t top = UINT32_MAX, left = UINT32_MAX, bottom = 0, right = 0;
+    for (uint32_t v = 0; v < task->spec->n_views; v++) {
+        const struct crop_window crop = crop_window(task->omega[v], reduce);
+        top = crop.top < top ? crop.top : top;
+        left = crop.left < left ? crop.left : left;
+        bottom = crop.top + crop.rows > bottom ? crop.top + crop.rows : bottom;
+        right = crop.left + crop.cols > right ? crop.left + crop.cols : right;
+    }
+    return (struct region){.top = top, .left = left, .rows = bottom - top, .cols = right - left};
+}
+
+/* From the file's bytes to pixels that hold every view's crop. */
+static int picture_read(struct render *render, const struct render_task *task, size_t len,
+                        enum wire_fault *ret_fault)
+{
+    struct picture picture;
+    int rc = decode_header(render->decoder, render->bytes, len, &picture, ret_fault);
+    if (rc < 0)
+        return rc;
+    if (task->recorded)
+        rc = omegas_check(task, &picture);
+    else
+        omegas_draw(task, &picture);
+    if (rc < 0)
+        return rc;
+    const struct region region = crops_region(task, 1);
+    return decode_pixels(render->decoder, &region, 1, &render->image, ret_fault);
+}
+
 int render_sample(struct render *render, const struct render_task *task, enum wire_fault *ret_fault)
 {
-    const struct spec *spec = task->spec;
     size_t len = 0;
     int rc = item_read(render, task->item, &len, ret_fault);
     if (rc < 0)
         return rc;
-    rc = decode_image(render->bytes, len, &render->image, ret_fault);
+    rc = picture_read(render, task, len, ret_fault);
     if (rc < 0) /* decode knows what is wrong, this file knows where */
         return err_set(rc, "%s: %s", task->item->path, err_text());
-    if (task->recorded)
-        rc = omegas_check(task, render->image.w, render->image.h);
-    else
-        omegas_draw(task, render->image.w, render->image.h);
-    if (rc < 0)
-        return rc;
-    for (uint32_t v = 0; v < spec->n_views; v++)
-        augment_view(render->augment, &render->image, &spec->views[v], task->omega[v],
+    for (uint32_t v = 0; v < task->spec->n_views; v++)
+        augment_view(render->augment, &render->image, &task->spec->views[v], task->omega[v],
                      task->out[v]);
     return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* render: one sample of a batch, as a pure function: read -> decode -> draw omega -> augment, for
- * every view of the spec. Worker processes only (and tests). */
+/* render: one sample of a batch, as a pure function: read -> header -> draw omega -> pixels ->
+ * augment, for every view of the spec. Worker processes only (and tests). */
 #ifndef AUGSTREAM_LOADERD_RENDER_H
 #define AUGSTREAM_LOADERD_RENDER_H
 
@@ -25,7 +25,7 @@ struct render_task {
 
 /* 0, or -EBADMSG with *ret_fault (an image's fault; err_text() says what, path named), or another
  * -errno for trouble that is not the image's: -EINVAL for a record that is not of this picture and
- * this spec. */
+ * this spec. What out, and omega where it was to be drawn, then hold means nothing. */
 int render_sample(struct render *render, const struct render_task *task,
                   enum wire_fault *ret_fault);
 

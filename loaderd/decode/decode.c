@@ -1,21 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* decode: takes encoded bytes, tells their kind by the signature, gives the picture upright. One
- * thread. Owns nothing: the bytes are a loan, the image is the caller's. It knows formats by name
- * only; their libraries are behind decode_jpeg.c and decode_vips.c. */
+ * thread per struct decoder, which owns the libraries' state; the bytes are a loan, the image is
+ * the caller's. It knows formats by name only; their libraries are behind decode_jpeg.c and
+ * decode_vips.c. */
 #include "loaderd/decode/parts.h"
 
 #include "common/auto.h"
+
+#include <assert.h>
+#include <stdlib.h>
 
 /* Formats by their first bytes; '?' stands for any byte. Those without a decoder are known so that
  * a refusal can say what it refused. */
 static const struct signature {
     const char *name, *pattern;
     size_t len;
-    decoder_fn *decode;
+    const struct codec *codec;
 } signatures[] = {
-    {"JPEG", "\xff\xd8\xff", 3, jpeg_decode},
-    {"PNG", "\x89PNG\r\n\x1a\n", 8, png_decode},
-    {"WebP", "RIFF????WEBP", 12, webp_decode},
+    {"JPEG", "\xff\xd8\xff", 3, &jpeg_codec},
+    {"PNG", "\x89PNG\r\n\x1a\n", 8, &png_codec},
+    {"WebP", "RIFF????WEBP", 12, &webp_codec},
     {"GIF", "GIF8", 4, NULL},
     {"TIFF", "II*\0", 4, NULL},
     {"TIFF", "MM\0*", 4, NULL},
@@ -79,8 +83,45 @@ void decode_close(void)
     vips_door_close();
 }
 
-int decode_image(const void *bytes, size_t len, struct image *image, enum wire_fault *ret_fault)
+static void decoder_freep(struct decoder **decoder)
 {
+    decoder_free(*decoder);
+}
+
+int decoder_new(struct decoder **ret)
+{
+    auto_with(decoder_freep) struct decoder *decoder = calloc(1, sizeof *decoder);
+    if (!decoder)
+        return err_set(-ENOMEM, "no memory to decode with");
+    int rc = jpeg_reader_new(&decoder->jpeg);
+    if (rc < 0)
+        return rc;
+    *ret = take_ptr(&decoder);
+    return 0;
+}
+
+/* Lets go of the picture whose header was read. */
+static void decoder_forget(struct decoder *decoder)
+{
+    if (decoder->codec)
+        decoder->codec->close(decoder);
+    decoder->codec = NULL;
+}
+
+void decoder_free(struct decoder *decoder)
+{
+    if (!decoder)
+        return;
+    decoder_forget(decoder);
+    jpeg_reader_free(decoder->jpeg);
+    image_done(&decoder->sideways);
+    free(decoder);
+}
+
+int decode_header(struct decoder *decoder, const void *bytes, size_t len, struct picture *ret,
+                  enum wire_fault *ret_fault)
+{
+    decoder_forget(decoder);
     if (len > DECODE_FILE_MAX)
         return decode_fail(ret_fault, FAULT_TOO_LARGE, "%zu bytes: the limit is %d", len,
                            DECODE_FILE_MAX);
@@ -88,11 +129,41 @@ int decode_image(const void *bytes, size_t len, struct image *image, enum wire_f
     if (!kind)
         return decode_fail(ret_fault, FAULT_NOT_IMAGE,
                            len ? "no image format begins like this" : "empty");
-    if (!kind->decode)
+    if (!kind->codec)
         return decode_fail(ret_fault, FAULT_UNSUPPORTED, "%s: not a format that is decoded",
                            kind->name);
     const struct encoded in = {.bytes = bytes, .len = len};
-    unsigned orientation = 1;
-    int rc = kind->decode(&in, image, &orientation, ret_fault);
-    return rc < 0 ? rc : image_orient(image, orientation, ret_fault);
+    decoder->stored = (struct stored){.orientation = 1};
+    decoder->codec = kind->codec;
+    int rc = kind->codec->header(decoder, &in, ret_fault);
+    if (rc < 0) {
+        decoder_forget(decoder);
+        return rc;
+    }
+    const struct stored *stored = &decoder->stored;
+    const bool transposed = stored->orientation > 4;
+    *ret = (struct picture){.w = transposed ? stored->h : stored->w,
+                            .h = transposed ? stored->w : stored->h,
+                            .reduce_max = image_reduce_max(stored)};
+    return 0;
+}
+
+int decode_pixels(struct decoder *decoder, const struct region *want, uint32_t reduce,
+                  struct image *image, enum wire_fault *ret_fault)
+{
+    const struct stored stored = decoder->stored;
+    assert(decoder->codec && reduce >= 1 && image_reduce_max(&stored) % reduce == 0);
+    const struct region region = image_stored_region(&stored, reduce, want);
+    const uint32_t w = (stored.w + reduce - 1) / reduce, h = (stored.h + reduce - 1) / reduce;
+    assert(region.rows >= 1 && region.top < h && region.rows <= h - region.top);
+    assert(region.cols >= 1 && region.left < w && region.cols <= w - region.left);
+    struct image *out = stored.orientation == 1 ? image : &decoder->sideways;
+    int rc = decoder->codec->pixels(decoder, &region, reduce, out, ret_fault);
+    decoder_forget(decoder);
+    if (rc < 0)
+        return rc;
+    out->w = stored.w;
+    out->h = stored.h;
+    out->reduce = reduce;
+    return out == image ? 0 : image_turn(out, stored.orientation, image, ret_fault);
 }

@@ -7,6 +7,7 @@
 #include "common/auto.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <vips/vips.h>
@@ -82,14 +83,14 @@ static int read_strips(VipsImage *in, const struct layout *layout, struct image 
     auto_with(unref_object) VipsRegion *region = vips_region_new(in);
     if (!region)
         return -1;
-    for (uint32_t y = 0; y < image->h; y += STRIP) {
-        const uint32_t rows = image->h - y < STRIP ? image->h - y : STRIP;
-        const VipsRect rect = {0, (int)y, (int)image->w, (int)rows};
+    for (uint32_t y = 0; y < image->window.rows; y += STRIP) {
+        const uint32_t rows = image->window.rows - y < STRIP ? image->window.rows - y : STRIP;
+        const VipsRect rect = {0, (int)y, (int)layout->w, (int)rows};
         if (vips_region_prepare(region, &rect) != 0)
             return -1;
         for (uint32_t i = y; i < y + rows; i++)
             row_to_rgb(layout, VIPS_REGION_ADDR(region, 0, (int)i),
-                       image->rgb + 3 * (size_t)image->w * i);
+                       image->rgb + 3 * (size_t)layout->w * i);
     }
     return 0;
 }
@@ -111,10 +112,11 @@ static bool is_interlaced(VipsImage *in)
            vips_image_get_int(in, "interlaced", &interlaced) == 0 && interlaced;
 }
 
-/* What both formats share, once the header has been read. */
-static int read_picture(VipsImage *in, const char *format, struct image *image,
-                        enum wire_fault *ret_fault)
+/* What both formats share, once libvips has read the header. */
+static int header_check(struct decoder *decoder, enum wire_fault *ret_fault)
 {
+    VipsImage *in = decoder->vips.picture;
+    const char *format = decoder->vips.format;
     if (vips_image_get_n_pages(in) > 1)
         return decode_fail(ret_fault, FAULT_UNSUPPORTED, "%s: animated", format);
     const int w = vips_image_get_width(in), h = vips_image_get_height(in);
@@ -123,44 +125,67 @@ static int read_picture(VipsImage *in, const char *format, struct image *image,
         (kind != VIPS_FORMAT_UCHAR && kind != VIPS_FORMAT_USHORT))
         return decode_fail(ret_fault, FAULT_UNSUPPORTED, "%s: %dx%d pixels of %d samples", format,
                            w, h, bands);
-    int rc = decode_limits((uint64_t)w, (uint64_t)h, is_interlaced(in), ret_fault);
-    if (rc < 0)
-        return rc;
-    rc = image_reserve(image, (uint32_t)w, (uint32_t)h, ret_fault);
-    if (rc < 0)
-        return rc;
-    const struct layout layout = {
-        .w = (uint32_t)w, .bands = (uint32_t)bands, .wide = kind == VIPS_FORMAT_USHORT};
-    return read_strips(in, &layout, image) == 0 ? 0 : fail_damaged(format, ret_fault);
+    decoder->stored.w = (uint32_t)w;
+    decoder->stored.h = (uint32_t)h;
+    return decode_limits((uint64_t)w, (uint64_t)h, is_interlaced(in), ret_fault);
 }
 
-int png_decode(const struct encoded *in, struct image *image, unsigned *ret_orientation,
-               enum wire_fault *ret_fault)
+static int png_header(struct decoder *decoder, const struct encoded *in, enum wire_fault *ret_fault)
 {
     remark[0] = '\0';
+    decoder->vips = (struct vips_source){.format = "PNG"};
     struct png_essence essence;
     int rc = png_strip(in, &essence, ret_fault);
     if (rc < 0)
         return rc;
-    auto_free uint8_t *bytes = essence.bytes;
+    decoder->vips.bytes = essence.bytes;
     if (essence.animated) /* libpng would show the first frame and not tell */
         return decode_fail(ret_fault, FAULT_UNSUPPORTED, "PNG: animated");
-    auto_with(unref_object) VipsImage *picture = NULL;
-    if (vips_pngload_buffer(bytes, essence.len, &picture, "access", VIPS_ACCESS_SEQUENTIAL,
+    VipsImage *picture = NULL;
+    if (vips_pngload_buffer(essence.bytes, essence.len, &picture, "access", VIPS_ACCESS_SEQUENTIAL,
                             "fail_on", VIPS_FAIL_ON_ERROR, NULL) != 0)
         return fail_damaged("PNG", ret_fault);
-    *ret_orientation = essence.orientation;
-    return read_picture(picture, "PNG", image, ret_fault);
+    decoder->vips.picture = picture;
+    decoder->stored.orientation = essence.orientation;
+    return header_check(decoder, ret_fault);
 }
 
-int webp_decode(const struct encoded *in, struct image *image, unsigned *ret_orientation,
-                enum wire_fault *ret_fault)
+static int webp_header(struct decoder *decoder, const struct encoded *in,
+                       enum wire_fault *ret_fault)
 {
     remark[0] = '\0';
-    auto_with(unref_object) VipsImage *picture = NULL;
+    decoder->vips = (struct vips_source){.format = "WebP"};
+    VipsImage *picture = NULL;
     if (vips_webpload_buffer((void *)in->bytes, in->len, &picture, "access", VIPS_ACCESS_SEQUENTIAL,
                              "fail_on", VIPS_FAIL_ON_ERROR, NULL) != 0)
         return fail_damaged("WebP", ret_fault);
-    *ret_orientation = orientation_of(picture);
-    return read_picture(picture, "WebP", image, ret_fault);
+    decoder->vips.picture = picture;
+    decoder->stored.orientation = orientation_of(picture);
+    return header_check(decoder, ret_fault);
 }
+
+/* The whole picture, whatever is wanted of it. */
+static int read_pixels(struct decoder *decoder, const struct region *want, uint32_t reduce,
+                       struct image *image, enum wire_fault *ret_fault)
+{
+    (void)want, (void)reduce;
+    VipsImage *in = decoder->vips.picture;
+    const struct region whole = {.rows = decoder->stored.h, .cols = decoder->stored.w};
+    int rc = image_reserve(image, &whole, ret_fault);
+    if (rc < 0)
+        return rc;
+    const struct layout layout = {.w = whole.cols,
+                                  .bands = (uint32_t)vips_image_get_bands(in),
+                                  .wide = vips_image_get_format(in) == VIPS_FORMAT_USHORT};
+    return read_strips(in, &layout, image) == 0 ? 0 : fail_damaged(decoder->vips.format, ret_fault);
+}
+
+static void close_picture(struct decoder *decoder)
+{
+    unref_object(&decoder->vips.picture);
+    free(decoder->vips.bytes); /* only now: the picture reads them */
+    decoder->vips = (struct vips_source){0};
+}
+
+const struct codec png_codec = {png_header, read_pixels, close_picture};
+const struct codec webp_codec = {webp_header, read_pixels, close_picture};

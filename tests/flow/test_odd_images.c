@@ -3,6 +3,7 @@
  * limit of time and memory: none may crash it, all end in a picture or a typed fault, and what must
  * decode does, at the size and turn that Pillow tells. Needs odd.tar and odd_manifest.tsv of the
  * real images; skipped without. */
+#include "tests/unit/picture.h"
 #include "tests/unit/real_data.h"
 #include "tests/unit/test.h"
 
@@ -140,7 +141,7 @@ static void decode_in_child(const char *path, int out)
     if (!exact)
         _exit(1);
     memcpy(exact, bytes, len);
-    answer.rc = decode_image(exact, len, &image, &answer.fault);
+    answer.rc = picture_decode(exact, len, &image, &answer.fault);
     if (answer.rc == 0) {
         answer.w = image.w;
         answer.h = image.h;

@@ -6,6 +6,7 @@
 
 #include "loaderd/decode/decode.h"
 #include "tests/gold/gold.h"
+#include "tests/unit/picture.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,7 +38,7 @@ static inline int decode_gold_check(const char *prefix)
             continue;
         held++;
         enum wire_fault found = FAULT_NONE;
-        const int rc = decode_image(bytes, len, &image, &found);
+        const int rc = picture_decode(bytes, len, &image, &found);
         if (found != fault)
             fail_msg("%s: fault %d, not %u: %s", name, found, fault, rc ? err_text() : "decoded");
         if (fault)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* decode: kinds are told by their first bytes; what is no image, too large or not allowed is
  * refused with its fault before any decoder sees it. */
+#include "picture.h"
 #include "test.h"
 
 #include "loaderd/decode/parts.h"
@@ -25,7 +26,7 @@ static void test_names_the_format(void **state)
     struct image image = {0};
     enum wire_fault fault = FAULT_NONE;
     static const uint8_t gif[] = "GIF89a";
-    assert_int_equal(decode_image(gif, sizeof gif, &image, &fault), -EBADMSG);
+    assert_int_equal(picture_decode(gif, sizeof gif, &image, &fault), -EBADMSG);
     assert_int_equal(fault, FAULT_UNSUPPORTED);
     assert_non_null(strstr(err_text(), "GIF"));
 }
@@ -37,7 +38,7 @@ static void test_every_prefix_of_a_signature(void **state)
     static const uint8_t webp[] = "RIFF\4\0\0\0WEBP";
     for (size_t len = 0; len < sizeof webp - 1; len++) {
         enum wire_fault fault = FAULT_NONE;
-        assert_int_equal(decode_image(webp, len, &image, &fault), -EBADMSG);
+        assert_int_equal(picture_decode(webp, len, &image, &fault), -EBADMSG);
         assert_int_equal(fault, FAULT_NOT_IMAGE);
     }
     image_done(&image);
@@ -73,7 +74,7 @@ static void test_file_too_large(void **state)
     struct image image = {0};
     enum wire_fault fault = FAULT_NONE;
     /* The length alone decides: not a byte is read. */
-    assert_int_equal(decode_image("", (size_t)DECODE_FILE_MAX + 1, &image, &fault), -EBADMSG);
+    assert_int_equal(picture_decode("", (size_t)DECODE_FILE_MAX + 1, &image, &fault), -EBADMSG);
     assert_int_equal(fault, FAULT_TOO_LARGE);
 }
 

@@ -24,13 +24,13 @@ static void test_wrong_door(void **state)
     (void)state;
     static const uint8_t gif[] = "GIF89a\1\0\1\0\0\0\0;";
     const struct encoded in = {.bytes = gif, .len = sizeof gif};
-    struct image image = {0};
-    unsigned orientation = 1;
+    struct decoder decoder = {0};
     enum wire_fault fault = FAULT_NONE;
-    assert_int_equal(png_decode(&in, &image, &orientation, &fault), -EBADMSG);
+    assert_int_equal(png_codec.header(&decoder, &in, &fault), -EBADMSG);
     assert_int_equal(fault, FAULT_TRUNCATED);
-    assert_int_equal(webp_decode(&in, &image, &orientation, &fault), -EBADMSG);
-    image_done(&image);
+    png_codec.close(&decoder);
+    assert_int_equal(webp_codec.header(&decoder, &in, &fault), -EBADMSG);
+    webp_codec.close(&decoder);
 }
 
 int main(void)
