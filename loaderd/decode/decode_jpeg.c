@@ -33,6 +33,7 @@ struct jpeg_reader {
     struct jpeg_progress_mgr progress;
     struct jpeg_source_mgr source;
     struct jpeg_memory memory;
+    struct huffman huffman;
     jmp_buf escape;
     enum wire_fault fault;
     bool ended_early; /* the file stopped without its end marker */
@@ -281,9 +282,11 @@ static int marker_after(const uint8_t *next, const uint8_t *end)
 
 /* That of the scan being read. The library may stand behind it, having met it or, where the file
  * ended, made one up. */
-static int scan_end(const struct jpeg_reader *reader)
+static int scan_end(const struct jpeg_reader *reader, bool huffman)
 {
     const struct jpeg_decompress_struct *cinfo = &reader->cinfo;
+    if (huffman)
+        return marker_after(reader->huffman.next, reader->huffman.end);
     if (reader->ended_early)
         return 0;
     if (cinfo->unread_marker)
@@ -296,12 +299,12 @@ static int scan_end(const struct jpeg_reader *reader)
  * it need not be decoded to know that. Any other is decoded to the last row, where a missing bit
  * would be a warning of its own; but arithmetic coding reads on in silence, and of that nobody
  * knows what is missing unless a marker ends it. */
-static int check_rest(struct jpeg_reader *reader)
+static int check_rest(struct jpeg_reader *reader, bool huffman)
 {
-    if (scan_end(reader) == JPEG_EOI)
+    if (scan_end(reader, huffman) == JPEG_EOI)
         return 0;
     read_unwanted(&reader->cinfo);
-    if (reader->cinfo.arith_code && scan_end(reader) == 0)
+    if (reader->cinfo.arith_code && scan_end(reader, huffman) == 0)
         return decode_fail(&reader->fault, FAULT_TRUNCATED, "JPEG: no end marker");
     return 0;
 }
@@ -334,13 +337,14 @@ static int pixels_read(struct jpeg_reader *reader, const struct region *want, ui
     jpeg_start_decompress(cinfo);     /* takes in all scans where there are several */
     if (reader->ended_early && scans) /* nobody knows what is missing */
         return decode_fail(&reader->fault, FAULT_TRUNCATED, "JPEG: no end marker");
+    const bool huffman = huffman_attach(&reader->huffman, cinfo);
     int rc = choose_window(reader, want, image);
     if (rc < 0)
         return rc;
     if (want->top > 0)
         jpeg_skip_scanlines(cinfo, want->top);
     (inks ? read_cmyk : read_rgb)(cinfo, image);
-    return scans ? 0 : check_rest(reader);
+    return scans ? 0 : check_rest(reader, huffman);
 }
 
 static int jpeg_pixels(struct decoder *decoder, const struct region *want, uint32_t reduce,

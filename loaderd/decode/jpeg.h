@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* jpeg: what the files behind the door to libjpeg-turbo share: memory that it takes from us. */
+/* jpeg: what the files behind the door to libjpeg-turbo share: memory that it takes from us, and a
+ * Huffman decoder that it calls in place of its own. */
 #ifndef AUGSTREAM_LOADERD_DECODE_JPEG_H
 #define AUGSTREAM_LOADERD_DECODE_JPEG_H
 
@@ -31,5 +32,52 @@ struct jpeg_memory {
  * picture the library's error JERR_OUT_OF_MEMORY is raised. */
 void jpeg_memory_install(struct jpeg_memory *memory, struct jpeg_decompress_struct *cinfo,
                          size_t limit);
+
+/* --- jpeg_huffman.c --- */
+
+enum { HUFFMAN_LOOKUP = 10 /* bits of a code that one look tells */ };
+
+/* One Huffman table, made for decoding. An entry of lookup, by the next HUFFMAN_LOOKUP bits, is 0
+ * where their code is longer or there is none, else packed as jpeg_huffman.c says. */
+struct huffman_table {
+    uint32_t lookup[1 << HUFFMAN_LOOKUP];
+    uint32_t end[17];    /* by length: one more than the last code of it, or of its prefixes */
+    int32_t symbols[17]; /* by length: symbol number less code */
+    UINT8 bits[17], values[256];
+    bool made;
+};
+
+struct huffman;
+
+/* The decoder as it was made for one kind of processor. All give the same. */
+struct huffman_version {
+    const char *name;
+    bool (*runs_here)(void);
+    boolean (*read_mcu)(struct jpeg_decompress_struct *cinfo, JBLOCKROW *blocks);
+};
+extern const struct huffman_version huffman_versions[]; /* fastest first; the last runs anywhere */
+extern const size_t n_huffman_versions;
+
+/* State of one scan; the tables stay from picture to picture. Zero-initialise once. */
+struct huffman {
+    const struct huffman_version *version; /* NULL: the first that runs here is taken */
+    uint64_t bits;                         /* not yet consumed, from the highest down */
+    int count;                             /* of them */
+    int padding;               /* of these, at the end: zeros that the data does not hold */
+    const uint8_t *next, *end; /* data that is not in bits */
+    unsigned restarts;         /* MCUs until the next restart marker; only where there are any */
+    int last_dc[MAX_COMPS_IN_SCAN];
+    const struct huffman_table *dc[D_MAX_BLOCKS_IN_MCU], *ac[D_MAX_BLOCKS_IN_MCU];
+    struct huffman_table dc_tables[NUM_HUFF_TBLS], ac_tables[NUM_HUFF_TBLS];
+};
+
+/* Takes the place of the library's decoder, between jpeg_start_decompress and the first row, where
+ * the picture is one Huffman-coded sequential scan; else false, and nothing is changed. The same
+ * coefficients come out, faster. It reads the data that cinfo->src holds, which must be the whole
+ * rest of the file, and leaves cinfo->src alone. Missing data is the library's warning
+ * JWRN_HIT_MARKER, a restart marker that is not where it should be JWRN_MUST_RESYNC; a code that
+ * does not exist, or a block of more than 64 coefficients, is JWRN_HUFF_BAD_CODE.
+ * cinfo->client_data is set to huffman. */
+bool huffman_attach(struct huffman *huffman, struct jpeg_decompress_struct *cinfo);
 
 #endif

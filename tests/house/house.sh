@@ -42,6 +42,7 @@ door() {
 door 'uv\.h' 'loaderd/'
 door 'vips/vips\.h' 'loaderd/decode'
 door 'jpeglib\.h' 'loaderd/decode|tests/'
+door 'jpegint\.h' 'loaderd/decode/jpeg_huffman\.c'
 door 'turbojpeg\.h' 'loaderd/decode|tools/synth/jpeg\.c|tests/'
 door 'png\.h' 'tools/inspect/picture\.c|tests/'
 door 'zmq\.h' 'proto/link|tests/unit/test_link\.c'
