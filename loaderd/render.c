@@ -170,6 +170,20 @@ static int omegas_check(const struct render_task *task, const struct picture *pi
     return 0;
 }
 
+/* The most that leaves every crop as many pixels as its view has, in both directions. */
+static uint32_t reduce_choose(const struct render_task *task, uint32_t max)
+{
+    uint32_t reduce = max;
+    for (uint32_t v = 0; v < task->spec->n_views; v++) {
+        const struct omega *omega = task->omega[v];
+        const int32_t less =
+            omega->crop_height < omega->crop_width ? omega->crop_height : omega->crop_width;
+        while (reduce > 1 && (uint32_t)less < reduce * task->spec->views[v].size)
+            reduce /= 2;
+    }
+    return reduce;
+}
+
 /* The least region that holds all crops. */
 static struct region crops_region(const struct render_task *task, uint32_t reduce)
 {
@@ -198,8 +212,9 @@ static int picture_read(struct render *render, const struct render_task *task, s
         omegas_draw(task, &picture);
     if (rc < 0)
         return rc;
-    const struct region region = crops_region(task, 1);
-    return decode_pixels(render->decoder, &region, 1, &render->image, ret_fault);
+    const uint32_t reduce = task->spec->reduce ? reduce_choose(task, picture.reduce_max) : 1;
+    const struct region region = crops_region(task, reduce);
+    return decode_pixels(render->decoder, &region, reduce, &render->image, ret_fault);
 }
 
 int render_sample(struct render *render, const struct render_task *task, enum wire_fault *ret_fault)

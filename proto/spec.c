@@ -91,7 +91,8 @@ void spec_digest(const struct spec *spec, const uint8_t fingerprint[DIGEST_BYTES
     digest_add_u64(&d, OMEGA_SCHEMA);
     digest_add(&d, fingerprint, DIGEST_BYTES);
     digest_add_str(&d, spec->dataset);
-    const uint64_t whole[] = {spec->seed, spec->batch, spec->shuffle, spec->partial, spec->n_views};
+    const uint64_t whole[] = {spec->seed,    spec->batch,  spec->shuffle,
+                              spec->partial, spec->reduce, spec->n_views};
     for (size_t i = 0; i < ARRAY_LEN(whole); i++)
         digest_add_u64(&d, whole[i]);
     for (uint32_t v = 0; v < spec->n_views; v++)

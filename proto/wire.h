@@ -60,6 +60,7 @@ struct spec {
     uint32_t batch; /* samples, 1..WIRE_BATCH_MAX */
     bool shuffle;
     bool partial;
+    bool reduce;      /* a JPEG may be decoded at 1/2, 1/4, 1/8: docs/rendering.md section 1 */
     uint32_t n_views; /* 1..OMEGA_VIEWS_MAX */
     struct view_spec views[OMEGA_VIEWS_MAX];
 };

@@ -150,6 +150,7 @@ static void fill_open_session(struct wire *w, const struct wire_message *m)
     p->spec->batch = spec->batch;
     p->spec->shuffle = spec->shuffle;
     p->spec->partial = spec->partial;
+    p->spec->reduce = spec->reduce;
     p->spec->n_views = spec->n_views;
     p->spec->views = w->out.law_list;
     for (uint32_t v = 0; v < spec->n_views; v++)
@@ -171,6 +172,7 @@ static int read_open_session(struct wire *w, const Augstream__V1__Envelope *e)
     spec->batch = p->batch;
     spec->shuffle = p->shuffle;
     spec->partial = p->partial;
+    spec->reduce = p->reduce;
     spec->n_views = (uint32_t)p->n_views;
     for (uint32_t v = 0; v < spec->n_views; v++)
         read_law(&spec->views[v], p->views[v]);

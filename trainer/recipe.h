@@ -58,6 +58,7 @@ struct recipe {
     } data;
     struct {
         int64_t size, count; /* of the large views */
+        bool reduce;         /* struct spec's */
         double mean[3], std[3];
         struct recipe_law law;    /* of every view; where the two below inherit, theirs too */
         struct recipe_law second; /* of the second view (BYOL's asymmetry) */

@@ -64,6 +64,7 @@ void recipe_spec(const struct recipe *recipe, struct spec *ret)
         .seed = (uint64_t)recipe->run.seed,
         .batch = (uint32_t)recipe->data.batch,
         .shuffle = true,
+        .reduce = recipe->views.reduce,
         .n_views = (uint32_t)(recipe->views.count + recipe->views.small.count),
     };
     name_copy(recipe->data.dataset, ret->dataset);

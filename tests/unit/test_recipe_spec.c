@@ -38,6 +38,7 @@ static struct recipe make(void)
     r.views.law.solarize.p = 0.15;
     r.views.law.solarize.threshold = 0.5;
     r.views.law.rotation = 0.25;
+    r.views.reduce = true;
     return r;
 }
 
@@ -50,7 +51,7 @@ static void training(void **state)
     assert_string_equal(spec.dataset, "flowers");
     assert_int_equal(spec.seed, 5);
     assert_int_equal(spec.batch, 64);
-    assert_true(spec.shuffle && !spec.partial);
+    assert_true(spec.shuffle && !spec.partial && spec.reduce);
     assert_int_equal(spec.n_views, 2);
     const struct view_spec *law = &spec.views[1];
     assert_int_equal(law->size, 96);
@@ -193,7 +194,7 @@ static void evaluation(void **state)
     recipe_eval_spec(&recipe, "test-set", &spec);
     assert_string_equal(spec.dataset, "test-set");
     assert_int_equal(spec.batch, 128);
-    assert_true(!spec.shuffle && spec.partial);
+    assert_true(!spec.shuffle && spec.partial && !spec.reduce);
     assert_int_equal(spec.n_views, 1);
     assert_int_equal(spec.views[0].crop, CROP_CENTER);
     assert_int_equal(spec.views[0].size, 96);

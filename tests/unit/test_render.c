@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* render: a sample's views are a function of its task alone, whatever was rendered before; every
- * way in which a file can fail is a fault that names the file. */
+/* render: a sample's views are a function of its task alone, whatever was rendered before, and
+ * those of the whole picture, reduced where the spec allows it and the crops do; they take no
+ * memory; every way in which a file can fail is a fault that names the file. */
+#include "alloc_count.h"
+#include "jpeg_make.h"
+#include "picture.h"
 #include "test.h"
 
+#include "loaderd/augment/augment.h"
 #include "loaderd/decode/decode.h"
 #include "loaderd/render.h"
 #include "tests/gold/gold.h"
@@ -14,6 +19,17 @@
 #include <unistd.h>
 
 enum { SIZE = 24, BYTES = 3 * SIZE * SIZE };
+
+/* Made pictures, large enough to be reduced: all orientations that matter, one that must not be. */
+static const struct jpeg_made made[] = {
+    {.colour = JCS_YCbCr, .sampling = {{2, 2}}, .w = 331, .h = 257, .seed = 1},
+    {.colour = JCS_YCbCr, .sampling = {{2, 1}}, .w = 256, .h = 248, .orientation = 3, .seed = 2},
+    {.colour = JCS_YCbCr, .sampling = {{1, 1}}, .w = 300, .h = 232, .orientation = 6, .seed = 3},
+    {.colour = JCS_YCbCr, .sampling = {{2, 2}}, .w = 301, .h = 233, .orientation = 7, .seed = 4},
+    {.colour = JCS_GRAYSCALE, .w = 97, .h = 450, .coding = JPEG_RESTARTS, .seed = 5},
+    {.colour = JCS_CMYK, .w = 211, .h = 222, .orientation = 5, .seed = 6},
+    {.colour = JCS_YCbCr, .sampling = {{2, 2}}, .w = 290, .h = 270, .coding = JPEG_PROGRESSIVE},
+};
 
 static char folder[64];
 static struct spec spec = {.dataset = "test", .seed = 77, .batch = 1, .n_views = 2};
@@ -39,6 +55,13 @@ static void write_file(const char *name, const void *bytes, size_t len)
     assert_int_equal(fclose(out), 0);
 }
 
+static const char *made_name(size_t i)
+{
+    static char name[16];
+    snprintf(name, sizeof name, "made%zu.jpg", i);
+    return name;
+}
+
 /* a.jpg: the first file of the gold set; within.bin: the same between other bytes. */
 static int set_up(void **state)
 {
@@ -59,6 +82,11 @@ static int set_up(void **state)
     memcpy(within + 100, jpeg, len);
     write_file("within.bin", within, len + 200);
     free(gold.bytes);
+    for (size_t i = 0; i < ARRAY_LEN(made); i++) {
+        size_t made_len;
+        auto_free uint8_t *bytes = jpeg_make(&made[i], &made_len);
+        write_file(made_name(i), bytes, made_len);
+    }
     for (uint32_t v = 0; v < 2; v++)
         spec.views[v] = (struct view_spec){
             .size = SIZE,
@@ -79,6 +107,10 @@ static int tear_down(void **state)
                                         "within.bin", "fifo.jpg", "large.jpg"};
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         const struct item item = item_of(names[i], 0);
+        unlink(item.path);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(made); i++) {
+        const struct item item = item_of(made_name(i), 0);
         unlink(item.path);
     }
     return rmdir(folder);
@@ -235,6 +267,102 @@ static void test_every_view(void **state)
     render_free(r);
 }
 
+/* As many source pixels each way as the view has, eight, four or two times over, in both crops. */
+static uint32_t reduce_of(const struct result *result, uint32_t max)
+{
+    for (uint32_t reduce = max; reduce > 1; reduce /= 2) {
+        bool fits = true;
+        for (int v = 0; v < 2; v++)
+            fits = fits && result->omega[v].crop_height >= (int32_t)reduce * SIZE &&
+                   result->omega[v].crop_width >= (int32_t)reduce * SIZE;
+        if (fits)
+            return reduce;
+    }
+    return 1;
+}
+
+/* The views of a file's omegas, rendered from all of its pixels. */
+static void whole_views(const struct jpeg_made *of, const struct result *result, struct result *ret,
+                        uint32_t *ret_reduce)
+{
+    size_t len;
+    auto_free uint8_t *bytes = jpeg_make(of, &len);
+    struct decoder *decoder;
+    struct augment *augment;
+    struct picture picture;
+    struct image image = {0};
+    enum wire_fault fault;
+    assert_int_equal(decoder_new(&decoder), 0);
+    assert_int_equal(augment_new(SIZE, &augment), 0);
+    assert_int_equal(decode_header(decoder, bytes, len, &picture, &fault), 0);
+    const uint32_t reduce = spec.reduce ? reduce_of(result, picture.reduce_max) : 1;
+    const struct region whole = {.rows = (picture.h + reduce - 1) / reduce,
+                                 .cols = (picture.w + reduce - 1) / reduce};
+    assert_int_equal(decode_pixels(decoder, &whole, reduce, &image, &fault), 0);
+    for (int v = 0; v < 2; v++) {
+        assert_int_equal(result->omega[v].source_w, picture.w);
+        assert_int_equal(result->omega[v].source_h, picture.h);
+        augment_view(augment, &image, &spec.views[v], &result->omega[v], ret->pixels[v]);
+    }
+    image_done(&image);
+    augment_free(augment);
+    decoder_free(decoder);
+    *ret_reduce = reduce;
+}
+
+static void test_parts(void **state)
+{
+    (void)state;
+    struct render *r;
+    assert_int_equal(render_new(&r), 0);
+    static struct result part, whole, full;
+    unsigned seen[DECODE_REDUCE_MAX + 1] = {0};
+    for (size_t i = 0; i < ARRAY_LEN(made); i++)
+        for (uint32_t sample = 0; sample < 24; sample++) {
+            const struct item item = item_of(made_name(i), sample);
+            enum wire_fault fault;
+            uint32_t reduce;
+            for (int reduced = 0; reduced < 2; reduced++) {
+                spec.reduce = reduced;
+                assert_int_equal(render(r, &item, &part, &fault), 0);
+                whole_views(&made[i], &part, &whole, &reduce);
+                for (int v = 0; v < 2; v++)
+                    assert_memory_equal(part.pixels[v], whole.pixels[v], BYTES);
+                if (!reduced)
+                    full = part;
+                seen[reduce]++;
+            }
+            assert_memory_equal(full.omega, part.omega, sizeof full.omega);
+        }
+    spec.reduce = false;
+    for (uint32_t reduce = 1; reduce <= DECODE_REDUCE_MAX; reduce *= 2)
+        assert_true(seen[reduce] > 0);
+    render_free(r);
+}
+
+/* Once a worker has met pictures of a size, it takes no memory for another. */
+static void test_takes_no_memory(void **state)
+{
+    (void)state;
+    struct render *r;
+    assert_int_equal(render_new(&r), 0);
+    static struct result result;
+    enum wire_fault fault;
+    unsigned long before = 0;
+    for (int round = 0; round < 2; round++) {
+        before = alloc_count();
+        for (size_t i = 0; i < ARRAY_LEN(made); i++)
+            for (uint32_t sample = 0; sample < 9; sample++) {
+                spec.reduce = sample & 1;
+                const struct item item = item_of(made_name(i), sample);
+                assert_int_equal(render(r, &item, &result, &fault), 0);
+            }
+    }
+    assert_int_equal(alloc_count(), before);
+    spec.reduce = false;
+    render_free(r);
+}
+
 static void test_faults(void **state)
 {
     (void)state;
@@ -278,6 +406,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_pure),     cmocka_unit_test(test_views_differ),
         cmocka_unit_test(test_recorded), cmocka_unit_test(test_every_view),
+        cmocka_unit_test(test_parts),    cmocka_unit_test(test_takes_no_memory),
         cmocka_unit_test(test_faults),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

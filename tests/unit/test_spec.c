@@ -121,7 +121,7 @@ static void test_digest_of_the_rest(void **state)
     uint8_t name[DIGEST_BYTES], again[DIGEST_BYTES];
     sample_spec(&good);
     spec_digest(&good, fingerprint, name);
-    bool *const bits[] = {&s.shuffle, &s.partial, &s.views[0].jitter.order_per_batch};
+    bool *const bits[] = {&s.shuffle, &s.partial, &s.reduce, &s.views[0].jitter.order_per_batch};
     for (size_t i = 0; i < ARRAY_LEN(bits); i++) {
         s = good;
         *bits[i] = !*bits[i];

@@ -82,6 +82,7 @@ static inline void sample_spec(struct spec *spec)
                           .batch = 256,
                           .shuffle = true,
                           .partial = true,
+                          .reduce = true,
                           .n_views = 2};
     for (uint32_t v = 0; v < 2; v++)
         spec->views[v] = (struct view_spec){
