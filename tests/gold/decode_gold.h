@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* decode_gold: holds decode_image against the cases of decode.gold whose names begin with a prefix.
+/* decode_gold: holds the decoders against the cases of decode.gold whose names begin with a prefix.
  */
 #ifndef AUGSTREAM_TESTS_DECODE_GOLD_H
 #define AUGSTREAM_TESTS_DECODE_GOLD_H

@@ -116,10 +116,10 @@ static size_t file_len, scan_start;
 static uint32_t held;
 static int n_held;
 
-static void put_bits(uint32_t value, int bits)
+static void put_bits(uint64_t value, int bits)
 {
     for (int i = bits - 1; i >= 0; i--) {
-        held = held << 1 | (value >> i & 1);
+        held = held << 1 | (uint32_t)(value >> i & 1);
         if (++n_held == 8) {
             file[file_len++] = (uint8_t)held;
             if ((uint8_t)held == 0xff)
