@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* onednn: the table, its threads, and what is left when opening it fails. */
-#include "test.h"
+#include "../ops/cases.h"
 
 #include "alloc_fault.h"
 #include "onednn_fault.h"
@@ -123,12 +123,43 @@ static void test_threads(void **state)
     ops_close(three);
 }
 
+/* Where OpenMP gives fewer threads than asked for, the table says so and works with those: oneDNN,
+ * told otherwise, waits for ever for the rest, or leaves out their part. */
+static void test_fewer_threads(void **state)
+{
+    (void)state;
+    static const struct op_case c = {"conv 1x1/3", case_conv, 2, 5, 6, 17, 16, 1, 3, 0};
+    struct bed ref, got;
+    struct ops *o;
+    int levels = omp_get_max_active_levels();
+    omp_set_max_active_levels(0); /* as OMP_THREAD_LIMIT=1, which only the environment can say */
+    assert_int_equal(ops_open("onednn", 4, &o), 0);
+    assert_int_equal(o->threads, 1);
+    assert_int_equal(((struct cpu *)o->state)->threads, 1);
+    bed_init(&ref, "ref", NULL);
+    bed_init_ops(&got, o);
+    c.run(&ref, &c);
+    c.run(&got, &c);
+    bed_compare(&ref, &got, false);
+    bed_done(&ref);
+    bed_done(&got);
+    omp_set_max_active_levels(levels);
+
+    omp_set_dynamic(1); /* OpenMP may give fewer when the machine is busy: not to us */
+    assert_int_equal(ops_open("onednn", 3, &o), 0);
+    assert_int_equal(o->threads, 3);
+    omp_set_dynamic(1);
+    onednn_use_threads(o->state);
+    assert_int_equal(omp_get_dynamic(), 0);
+    ops_close(o);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_codes),      cmocka_unit_test(test_table),
         cmocka_unit_test(test_open_fails), cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_threads),    cmocka_unit_test(test_fewer_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

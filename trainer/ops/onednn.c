@@ -28,7 +28,20 @@ int onednn_check(dnnl_status_t status, const char *what)
 /* OpenMP's number is the calling thread's own, and oneDNN asks for it on every call. */
 void onednn_use_threads(const struct onednn *d)
 {
+    omp_set_dynamic(0);
     omp_set_num_threads(d->cpu.threads);
+}
+
+/* How many of the wanted threads OpenMP gives: OMP_THREAD_LIMIT may allow fewer. oneDNN shares work
+ * out among as many as it asked for and waits for them all; with fewer it hangs or leaves holes. */
+static int threads_given(int wanted)
+{
+    int given = 1;
+    omp_set_dynamic(0);
+#pragma omp parallel num_threads(wanted)
+#pragma omp single
+    given = omp_get_num_threads();
+    return given;
 }
 
 static void onednn_free(struct onednn *d)
@@ -51,6 +64,7 @@ int ops_onednn_fill(struct ops *ops)
     struct onednn *d = calloc(1, sizeof(*d));
     if (!d)
         return err_set(-ENOMEM, "no memory for the oneDNN back end");
+    ops->threads = threads_given(ops->threads);
     int r = cpu_init(&d->cpu, ops, cpu_isa_best());
     if (r >= 0)
         r = onednn_check(dnnl_engine_create(&d->engine, dnnl_cpu, 0), "an engine on the CPU");

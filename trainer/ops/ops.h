@@ -205,7 +205,8 @@ struct ops {
 };
 
 /* name: "ref", "onednn", or "auto" (the fastest that is built in). threads 0 = all that this
- * process may run on. -EINVAL for an unknown name or threads < 0, -ENOTSUP for one not built in. */
+ * process may run on; (*ret)->threads is what it got, fewer where OpenMP's limits say so. -EINVAL
+ * for an unknown name or threads < 0, -ENOTSUP for one not built in. */
 int ops_open(const char *name, int threads, struct ops **ret);
 void ops_close(struct ops *ops);
 
