@@ -2,7 +2,7 @@
 /* bed: what a test of the wall stands on: one back end, numbers to feed it (the same on every bed),
  * pieces of its memory with a guard behind each, and the results taken back as plain host arrays.
  * On a timing bed every run of a slot is repeated and its time printed; on a counting bed it is
- * repeated once and must take no memory. Failures end the cmocka test. */
+ * repeated until a run takes no memory. Failures end the cmocka test. */
 #ifndef AUGSTREAM_TESTS_OPS_BED_H
 #define AUGSTREAM_TESTS_OPS_BED_H
 
@@ -72,7 +72,8 @@ void bed_terms(struct bed *bed, double terms);
 /* Every result of got against the one of want; tolerances apply, or none at all (same bits). */
 void bed_compare(const struct bed *want, const struct bed *got, bool same_bits);
 
-/* Runs a slot once; on a counting bed twice; on a timing bed often: "TITLE.SLOT best-time ms". */
+/* Runs a slot once; on a counting bed twice or more; on a timing bed often, and prints "TITLE.SLOT
+ * best-time ms". */
 #define BED_RUN(bed, slot, call)                                                                   \
     do {                                                                                           \
         struct bed_clock clock_ = bed_clock_start();                                               \
@@ -84,7 +85,7 @@ void bed_compare(const struct bed *want, const struct bed *got, bool same_bits);
 struct bed_clock {
     double first_s, last_s, best_s;
     size_t runs;
-    unsigned long allocations; /* after the first run */
+    unsigned long allocations; /* after the last run */
 };
 struct bed_clock bed_clock_start(void);
 bool bed_clock_again(const struct bed *bed, const char *slot, struct bed_clock *clock);

@@ -10,6 +10,8 @@
 #include "trainer/train.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/stat.h>
 
 static char folder[] = "/tmp/augstream-test-XXXXXX";
@@ -102,19 +104,32 @@ static void test_whole_run(void **state)
     assert_true(exists("checkpoints/step-00000015.safetensors"));
 }
 
-/* A signal in the middle: the loader raises the flag. */
+static pthread_t runner;
+
+static void on_signal(int number)
+{
+    (void)number;
+    stop = 1;
+}
+
+/* A signal in the middle, to the thread that runs: a flag set from here would be a race. */
 static bool stop_at_seven(struct script_peer *p, const struct wire_message *get)
 {
     (void)p;
-    stop = get->get_batch.epoch == 1 && get->get_batch.index == 2;
-    return stop;
+    bool seventh = get->get_batch.epoch == 1 && get->get_batch.index == 2;
+    if (seventh)
+        pthread_kill(runner, SIGUSR1);
+    return seventh;
 }
 
 static void test_stop(void **state)
 {
     (void)state;
     peer.script = stop_at_seven;
+    runner = pthread_self();
+    signal(SIGUSR1, on_signal);
     assert_int_equal(run(NULL, false), 0);
+    signal(SIGUSR1, SIG_DFL);
     uint64_t step;
     char checkpoints[96];
     snprintf(checkpoints, sizeof checkpoints, "%s/checkpoints", run_dir);
