@@ -84,6 +84,13 @@ for file in $(sources common proto loaderd trainer | grep '\.c$'); do
     [ -f "tests/unit/test_$name.c" ] || echo "$file" | breach 'every .c has tests/unit/test_<same>.c'
 done
 
+# A test that no meson.build names is never built, and so never fails.
+for file in $(sources tests | grep '/test_[^/]*\.c$'); do
+    name=$(basename "$file" .c)
+    grep -q -s -E "'(${name#test_}|$name\.c)'" "$(dirname "$file")/meson.build" ||
+        echo "$file" | breach 'every test is in its meson.build'
+done
+
 if [ -s "$breaches" ]; then
     cat "$breaches"
     exit 1

@@ -16,6 +16,7 @@ fresh() {
     mkdir -p "$tree/common" "$tree/proto" "$tree/loaderd" "$tree/trainer/ops" "$tree/tools" "$tree/tests/unit"
     printf '%s\nint a;\n' "$head" >"$tree/common/a.c"
     printf '%s\nint t;\n' "$head" >"$tree/tests/unit/test_a.c"
+    echo "tests = ['a']" >"$tree/tests/unit/meson.build"
 }
 
 # planted RULE FILE TEXT: with TEXT added to FILE the house must name RULE.
@@ -46,6 +47,7 @@ planted 'no typedef' common/a.c 'typedef struct s s_t;'
 planted 'no exit' common/a.c 'void q(void) { exit(1); }'
 planted 'nothing is left' common/a.c "/* TO""DO */"
 planted 'every .c has' common/b.c 'int b;'
+planted 'every test is in its meson.build' tests/unit/test_aa.c 'int t;'
 planted 'no tabs' common/a.c "$(printf '\tint x;')"
 planted 'is two' common/a.c "$(yes ';' | head -n 600)"
 fresh
