@@ -73,8 +73,8 @@ bad() {
 
 refused 64 '--config FILE'
 refused 64 '--config FILE' --check
-refused 64 'unrecognized option' --config "$dir/good.yaml" --fast
-refused 64 'requires an argument' --config
+refused 64 'fast' --config "$dir/good.yaml" --fast
+refused 64 'config needs a value' --config
 refused 64 '--config FILE' --config "$dir/good.yaml" more
 rc=0
 "$loaderd" --check --config "$dir/good.yaml" >/dev/full 2>"$dir/err" || rc=$?
