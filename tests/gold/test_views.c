@@ -7,6 +7,7 @@
  * records no longer render the views that they once did. Then build/tests/gold/gold_views --write
  * tests/gold/views.txt writes the file anew, and the commit says why. */
 #include "tests/gold/gold.h"
+#include "tests/unit/picture.h"
 
 #include "common/crc32c.h"
 #include "common/rng.h"
@@ -122,7 +123,7 @@ static void formula_rows(const struct scene *p, const struct spec *spec, struct 
         for (uint32_t x = 0; x < p->w; x++)
             for (uint32_t c = 0; c < 3; c++)
                 rgb[(y * p->w + x) * 3 + c] = p->pixel(x, y, c);
-    const struct image image = {.w = p->w, .h = p->h, .rgb = rgb};
+    const struct image image = picture_whole(p->w, p->h, rgb);
     struct augment *a;
     assert_int_equal(augment_new(LARGE, &a), 0);
     for (uint32_t sample = 0; sample < SAMPLES; sample++)
