@@ -9,6 +9,7 @@
 #include "loaderd/crew/crew.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -21,14 +22,16 @@ struct team {
     struct metrics metrics;
     struct crew *crew;
     struct session sessions[TEAM_SPECS_MAX];
-    uint32_t slot, done;
-    int code; /* of the first that failed, or why the crew never stood */
+    uint32_t slot, done, batch;
+    bool busy[WIRE_BATCH_MAX]; /* positions of the slot that a worker writes to */
+    int code;                  /* of the first that failed, or why the crew never stood */
 };
 
 static void on_done(void *hint, const struct crew_result *result)
 {
     struct team *team = hint;
     team->done++;
+    team->busy[result->ticket % team->batch] = false;
     if (result->code < 0 && team->code == 0)
         team->code = err_set(result->code, "%s", result->text[0] ? result->text : "a worker died");
 }
@@ -128,12 +131,14 @@ double team_run(struct team *team, uint32_t spec, uint32_t samples)
 {
     static struct task_render task;
     team->done = 0;
+    team->batch = team->config->specs[spec].batch;
     const double from = stat_now();
     for (uint32_t given = 0; team->done < samples && team->code == 0;) {
-        for (; given < samples; given++) {
+        for (; given < samples && !team->busy[given % team->batch]; given++) {
             task_of(team, spec, given, &task);
             if (crew_submit(team->crew, &team->sessions[spec], &task) < 0)
                 break; /* every worker has enough to do */
+            team->busy[given % team->batch] = true;
         }
         uv_run(&team->loop, UV_RUN_ONCE);
     }
