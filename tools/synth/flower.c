@@ -11,12 +11,12 @@ const struct flower_kind flower_kinds[] = {
     /* name, hue, saturation, value, petals, radius, x, y */
     {"red-five", 0.99f, 0.85f, 0.85f, 5, 0.33f, 0.50f, 0.48f},
     {"yellow-five", 0.14f, 0.85f, 0.95f, 5, 0.33f, 0.50f, 0.48f},
+    {"blue-five", 0.61f, 0.70f, 0.80f, 5, 0.33f, 0.50f, 0.48f},
     {"violet-five", 0.77f, 0.60f, 0.80f, 5, 0.33f, 0.50f, 0.48f},
+    {"pink-five", 0.93f, 0.40f, 0.92f, 5, 0.33f, 0.50f, 0.48f},
     {"white-five", 0.14f, 0.05f, 0.97f, 5, 0.33f, 0.50f, 0.48f},
     {"red-nine", 0.99f, 0.85f, 0.85f, 9, 0.33f, 0.50f, 0.48f},
     {"yellow-nine", 0.14f, 0.85f, 0.95f, 9, 0.33f, 0.50f, 0.48f},
-    {"violet-nine", 0.77f, 0.60f, 0.80f, 9, 0.33f, 0.50f, 0.48f},
-    {"white-nine", 0.14f, 0.05f, 0.97f, 9, 0.33f, 0.50f, 0.48f},
     {"red-small-left", 0.99f, 0.85f, 0.85f, 5, 0.17f, 0.27f, 0.32f},
     {"red-small-right", 0.99f, 0.85f, 0.85f, 5, 0.17f, 0.73f, 0.62f},
     {"yellow-small-left", 0.14f, 0.85f, 0.95f, 5, 0.17f, 0.27f, 0.32f},
@@ -67,19 +67,21 @@ static float around(struct rng *rng, float middle, float spread)
 static void scene_draw(const struct flower_kind *kind, struct rng *rng, const float aspect[2],
                        struct scene *s)
 {
-    s->cx = around(rng, kind->x, 0.05f) * aspect[0];
-    s->cy = around(rng, kind->y, 0.05f) * aspect[1];
-    s->radius = kind->radius * around(rng, 1.0f, 0.12f);
+    /* Far enough from the middle that comparing pixels one by one is not the answer. */
+    s->cx = around(rng, kind->x, 0.37f * kind->radius) * aspect[0];
+    s->cy = around(rng, kind->y, 0.37f * kind->radius) * aspect[1];
+    s->radius = kind->radius * around(rng, 1.0f, 0.2f);
     s->turn = between(rng, 0.0f, TURN);
     s->sharpness = between(rng, 0.6f, 1.4f);
     s->petals = kind->petals;
     s->hue = around(rng, kind->hue, 0.02f);
     s->saturation = fminf(kind->saturation * around(rng, 1.0f, 0.12f), 1.0f);
     s->value = fminf(kind->value * around(rng, 1.0f, 0.08f), 1.0f);
-    /* Backgrounds of every hue, so that only the petals' colour tells the kind. */
+    /* Backgrounds of every hue, so that only the petals' colour tells the kind; pale ones: what two
+     * views of a picture share most should be the flower. */
     float hue = between(rng, 0.0f, 1.0f);
-    s->back[0] = from_hsv(hue, between(rng, 0.15f, 0.7f), between(rng, 0.15f, 0.6f));
-    s->back[1] = from_hsv(hue + around(rng, 0.0f, 0.12f), between(rng, 0.15f, 0.7f),
+    s->back[0] = from_hsv(hue, between(rng, 0.05f, 0.35f), between(rng, 0.15f, 0.6f));
+    s->back[1] = from_hsv(hue + around(rng, 0.0f, 0.12f), between(rng, 0.05f, 0.35f),
                           between(rng, 0.35f, 0.85f));
     s->disc = from_hsv(between(rng, 0.06f, 0.13f), 0.8f, between(rng, 0.3f, 0.9f));
     s->leaf = from_hsv(between(rng, 0.24f, 0.38f), 0.65f, between(rng, 0.25f, 0.6f));
