@@ -1,32 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* rotate: quarter turns counter-clockwise (torch.rot90 over height and width), plane by plane, in
- * place. Any thread; owns nothing. */
-#include "loaderd/augment/augment.h"
+/* rotate: puts the finished rows of a view where quarter turns counter-clockwise (torch.rot90 over
+ * height and width) lead them. Any thread; owns nothing. */
+#include "loaderd/augment/parts.h"
 
 #include <assert.h>
 #include <string.h>
 
-/* Where output pixel (row, column) reads: origin + row * down + column * right, in source pixels.
- */
-struct walk {
-    ptrdiff_t origin, down, right;
-};
-
-void rotate_quarter(float *x, uint32_t size, uint32_t turns, float *scratch)
+void rotate_place(const struct rotation *rotation, uint32_t y, const uint8_t *row)
 {
-    assert(turns < 4);
-    const ptrdiff_t n = size;
-    const struct walk walks[4] = {
-        {.origin = 0, .down = n, .right = 1},
-        {.origin = n - 1, .down = -1, .right = n},
-        {.origin = n * n - 1, .down = -n, .right = -1},
-        {.origin = n * (n - 1), .down = 1, .right = -n},
+    assert(rotation->turns < 4 && y < rotation->size);
+    const ptrdiff_t n = rotation->size, last = n - 1, at = y;
+    /* Where the row's first pixel goes, and how far it is from one to the next; in pixels. */
+    const struct {
+        ptrdiff_t first, step;
+    } walks[4] = {
+        {.first = at * n, .step = 1},
+        {.first = last * n + at, .step = -n},
+        {.first = (last - at) * n + last, .step = -1},
+        {.first = last - at, .step = n},
     };
-    const struct walk *walk = &walks[turns];
-    for (int c = 0; c < 3; c++, x += n * n) {
-        memcpy(scratch, x, (size_t)(n * n) * sizeof *x);
-        for (ptrdiff_t i = 0; i < n; i++)
-            for (ptrdiff_t j = 0; j < n; j++)
-                x[i * n + j] = scratch[walk->origin + i * walk->down + j * walk->right];
+    const ptrdiff_t step = 3 * walks[rotation->turns].step;
+    uint8_t *to = rotation->out + 3 * walks[rotation->turns].first;
+    if (step == 3) {
+        memcpy(to, row, 3 * (size_t)n);
+        return;
     }
+    for (ptrdiff_t i = 0; i < n; i++, row += 3)
+        memcpy(to + i * step, row, 3);
 }

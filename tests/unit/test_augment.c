@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* augment: the operations in their order and one rounding; nothing left over from the view before;
- * no memory taken while rendering. Linked with malloc and friends wrapped. */
+/* augment: whatever omega holds, the operations in their order and one rounding, as if each ran
+ * over the whole view by itself; nothing left over from the view before; no memory taken while
+ * rendering. Linked with malloc and friends wrapped. */
 #include "picture.h"
-#include "test.h"
-
-#include "loaderd/augment/augment.h"
+#include "planes.h"
 
 #include "common/rng.h"
-
-#include <stdlib.h>
-#include <string.h>
 
 enum { SIDE = 40, SIZE = 16, BYTES = 3 * SIZE * SIZE };
 
@@ -76,24 +72,55 @@ static int set_up(void **state)
     return 0;
 }
 
+static void render_plainly(const struct omega *omega, uint8_t *ret)
+{
+    static struct planes view;
+    planes_crop(&view, &image, omega, SIZE);
+    if (omega->jitter.applied)
+        planes_jitter(&view, omega);
+    if (omega->solarize.applied)
+        planes_colour(&view, solarize_row, omega->solarize.threshold, 0);
+    if (omega->grayscale)
+        planes_colour(&view, grayscale_row, 0, 0);
+    if (omega->blur.applied)
+        planes_blur(&view, omega->blur.sigma, omega->blur.kernel);
+    uint8_t unturned[BYTES];
+    planes_round(&view, unturned);
+    const struct rotation rotation = {.out = ret, .size = SIZE, .turns = omega->rotation};
+    for (uint32_t y = 0; y < SIZE; y++)
+        rotate_place(&rotation, y, unturned + (size_t)3 * SIZE * y);
+}
+
+/* Every set of apply-bits, and every order of the jitter: the passes that a view takes, and how its
+ * steps are split among them, change nothing. */
 static void test_order_of_operations(void **state)
 {
     (void)state;
     struct augment *a;
     assert_int_equal(augment_new(SIZE, &a), 0);
-    uint8_t out[BYTES];
-    augment_view(a, &image, &law, &everything, out);
-    float x[BYTES], scratch[SIZE * SIZE];
-    crop_resize(a, &image, &everything, SIZE, x);
-    flip_horizontal(x, SIZE);
-    jitter_apply(x, SIZE, &everything);
-    solarize_apply(x, SIZE, 0.6f);
-    grayscale_apply(x, SIZE);
-    blur_apply(x, SIZE, &(struct blur){.sigma = 1.1f, .kernel = 5}, scratch);
-    rotate_quarter(x, SIZE, 1, scratch);
-    for (int p = 0; p < SIZE * SIZE; p++)
-        for (int c = 0; c < 3; c++)
-            assert_int_equal(out[3 * p + c], (uint8_t)(x[c * SIZE * SIZE + p] * 255.0f + 0.5f));
+    augment_use(a, kernels_at(0));
+    uint8_t out[BYTES], expected[BYTES];
+    for (uint32_t bits = 0; bits < 64; bits++)
+        for (uint32_t order = 0; order < 24; order++) {
+            struct omega omega = everything;
+            omega.flip = bits & 1;
+            omega.jitter.applied = bits & 2;
+            omega.solarize.applied = bits & 4;
+            omega.grayscale = bits & 8;
+            omega.blur.applied = bits & 16;
+            omega.rotation = bits & 32 ? (uint8_t)(order % 4) : 0;
+            uint8_t left[JITTER_OPS] = {0, 1, 2, 3};
+            uint32_t rest = order;
+            for (uint32_t n = JITTER_OPS; n >= 1; n--) {
+                omega.jitter.order[n - 1] = left[rest % n];
+                left[rest % n] = left[n - 1];
+                rest /= n;
+            }
+            assert_int_equal(omega_check(&omega, NULL), 0);
+            augment_view(a, &image, &law, &omega, out);
+            render_plainly(&omega, expected);
+            assert_memory_equal(out, expected, BYTES);
+        }
     augment_free(a);
 }
 

@@ -1,28 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* blur: against the two-dimensional sum it stands for, written plainly; at sizes smaller than the
  * kernel; and with a sigma so small that nothing may change. */
-#include "test.h"
-
-#include "loaderd/augment/augment.h"
+#include "planes.h"
 
 #include "common/rng.h"
 
 #include <math.h>
-#include <string.h>
 
 enum { SIZE_MAX_TESTED = 24 };
 
-static float x[3 * SIZE_MAX_TESTED * SIZE_MAX_TESTED];
-static float before[3 * SIZE_MAX_TESTED * SIZE_MAX_TESTED];
-static float scratch[SIZE_MAX_TESTED * SIZE_MAX_TESTED];
+struct law {
+    float sigma;
+    uint32_t kernel;
+};
+
+static struct planes view, before;
 
 static void fill(uint32_t size)
 {
     struct rng rng;
     const struct rng_key key = {.seed = size, .purpose = RNG_TEST};
     rng_init(&rng, &key);
-    for (uint32_t i = 0; i < 3 * size * size; i++)
-        x[i] = before[i] = (float)rng_unit(&rng);
+    view.size = size;
+    for (size_t i = 0; i < 3 * size * pitch_of(size); i++)
+        view.x[i] = (float)rng_unit(&rng);
+    before = view;
 }
 
 static int32_t mirrored(int32_t i, int32_t size)
@@ -33,17 +35,17 @@ static int32_t mirrored(int32_t i, int32_t size)
 }
 
 static double plain_sum(const float *plane, int32_t size, const int32_t at[2],
-                        const struct blur *blur)
+                        const struct law *law)
 {
-    const int32_t half = (int32_t)blur->kernel / 2;
+    const int32_t half = (int32_t)law->kernel / 2, pitch = (int32_t)pitch_of((uint32_t)size);
     double sum = 0, weights = 0;
     for (int32_t dy = -half; dy <= half; dy++)
         for (int32_t dx = -half; dx <= half; dx++) {
             const double w =
-                exp(-0.5 * (dx * dx + dy * dy) / ((double)blur->sigma * (double)blur->sigma));
+                exp(-0.5 * (dx * dx + dy * dy) / ((double)law->sigma * (double)law->sigma));
             weights += w;
             sum +=
-                w * (double)plane[mirrored(at[0] + dy, size) * size + mirrored(at[1] + dx, size)];
+                w * (double)plane[mirrored(at[0] + dy, size) * pitch + mirrored(at[1] + dx, size)];
         }
     return sum / weights;
 }
@@ -53,7 +55,7 @@ static void test_against_plain_sum(void **state)
     (void)state;
     static const struct {
         uint32_t size;
-        struct blur blur;
+        struct law law;
     } rows[] = {
         {24, {.sigma = 1.3f, .kernel = 9}},  {24, {.sigma = 0.1f, .kernel = 9}},
         {23, {.sigma = 2.0f, .kernel = 23}}, {12, {.sigma = 2.0f, .kernel = 23}},
@@ -63,10 +65,35 @@ static void test_against_plain_sum(void **state)
     for (size_t r = 0; r < ARRAY_LEN(rows); r++) {
         const int32_t size = (int32_t)rows[r].size;
         fill(rows[r].size);
-        blur_apply(x, rows[r].size, &rows[r].blur, scratch);
+        planes_blur(&view, rows[r].law.sigma, rows[r].law.kernel);
         for (int32_t i = 0; i < 3 * size * size; i++) {
-            const int32_t p = i % (size * size), at[2] = {p / size, p % size};
-            assert_float_equal(x[i], plain_sum(before + (i - p), size, at, &rows[r].blur), 1e-6);
+            const uint32_t c = (uint32_t)(i / size / size);
+            const int32_t at[2] = {i / size % size, i % size};
+            const float *plane = planes_at(&before, c, 0);
+            assert_float_equal(planes_at(&view, c, (uint32_t)at[0])[at[1]],
+                               plain_sum(plane, size, at, &rows[r].law), 1e-6);
+        }
+    }
+}
+
+/* Against the C library, which is exact to more than a float holds. */
+static void test_weights(void **state)
+{
+    (void)state;
+    for (float sigma = 0.1f; sigma < 6; sigma += 0.37f) {
+        enum { KERNEL = 23 };
+        struct blur_taps taps;
+        blur_taps_fill(&taps, sigma, KERNEL);
+        double raw[KERNEL], sum = 0;
+        for (int k = 0; k < KERNEL; k++) {
+            const double z = (k - KERNEL / 2) / (double)sigma;
+            sum += raw[k] = exp(-0.5 * z * z);
+        }
+        for (uint32_t k = 0; k <= KERNEL / 2; k++) {
+            const double weight = raw[KERNEL / 2 + k] / sum;
+            assert_int_equal(k <= taps.half, weight >= 0x1p-22);
+            if (k <= taps.half)
+                assert_true(fabs((double)taps.weight[k] - weight) <= weight * 0x1.01p-24);
         }
     }
 }
@@ -74,16 +101,16 @@ static void test_against_plain_sum(void **state)
 static void test_tiny_sigma_changes_nothing(void **state)
 {
     (void)state;
-    const struct blur blur = {.sigma = 0.1f, .kernel = 23};
     fill(SIZE_MAX_TESTED);
-    blur_apply(x, SIZE_MAX_TESTED, &blur, scratch);
-    assert_memory_equal(x, before, sizeof x);
+    planes_blur(&view, 0.1f, 23);
+    assert_memory_equal(view.x, before.x, sizeof view.x);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_against_plain_sum),
+        cmocka_unit_test(test_weights),
         cmocka_unit_test(test_tiny_sigma_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,29 +2,11 @@
 /* crop: exact where it copies, Pillow's weights where it reduces or enlarges, blind to all that is
  * outside the box, safe at the extremes. */
 #include "picture.h"
-#include "test.h"
-
-#include "loaderd/augment/augment.h"
+#include "planes.h"
 
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
-static struct augment *a;
-static float x[3 * 64 * 64];
-
-static int set_up(void **state)
-{
-    (void)state;
-    return augment_new(64, &a);
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    augment_free(a);
-    return 0;
-}
+static struct planes view;
 
 static struct omega box(int32_t top, int32_t left, int32_t height, int32_t width)
 {
@@ -41,19 +23,25 @@ static struct image image_of(uint32_t w, uint32_t h)
     return image;
 }
 
+/* Down to the byte that it will be again. */
 static void test_copies(void **state)
 {
     (void)state;
     struct image image = image_of(10, 8);
-    for (size_t i = 0; i < image.capacity; i++)
-        image.rgb[i] = (uint8_t)(i * 37);
-    const struct omega omega = box(2, 3, 5, 5);
-    crop_resize(a, &image, &omega, 5, x);
-    for (uint32_t c = 0; c < 3; c++)
-        for (uint32_t i = 0; i < 5; i++)
-            for (uint32_t j = 0; j < 5; j++)
-                assert_true(x[(c * 5 + i) * 5 + j] ==
-                            (float)image.rgb[((i + 2) * 10 + j + 3) * 3 + c] / 255.0f);
+    for (uint32_t shade = 0; shade < 256; shade += 5) {
+        for (size_t i = 0; i < image.capacity; i++)
+            image.rgb[i] = (uint8_t)(i + shade);
+        const struct omega omega = box(2, 3, 5, 5);
+        planes_crop(&view, &image, &omega, 5);
+        for (uint32_t c = 0; c < 3; c++)
+            for (uint32_t i = 0; i < 5; i++)
+                for (uint32_t j = 0; j < 5; j++) {
+                    const uint8_t byte = image.rgb[((i + 2) * 10 + j + 3) * 3 + c];
+                    const float x = planes_at(&view, c, i)[j];
+                    assert_true(x == (float)(1.0 / 255) * byte);
+                    assert_int_equal((uint8_t)(x * 255.0f + 0.5f), byte);
+                }
+    }
     image_done(&image);
 }
 
@@ -66,12 +54,12 @@ static void test_reduces(void **state)
     for (size_t p = 0; p < 16; p++)
         memset(image.rgb + 3 * p, column[p % 4], 3);
     const struct omega omega = box(0, 0, 4, 4);
-    crop_resize(a, &image, &omega, 2, x);
+    planes_crop(&view, &image, &omega, 2);
     const double left = (3 * 0 + 3 * 70 + 140) / 7.0 / 255,
                  right = (70 + 3 * 140 + 3 * 210) / 7.0 / 255;
-    for (size_t i = 0; i < 6; i++) {
-        assert_float_equal(x[2 * i], left, 1e-6);
-        assert_float_equal(x[2 * i + 1], right, 1e-6);
+    for (uint32_t i = 0; i < 6; i++) {
+        assert_float_equal(planes_at(&view, i / 2, i % 2)[0], left, 1e-6);
+        assert_float_equal(planes_at(&view, i / 2, i % 2)[1], right, 1e-6);
     }
     image_done(&image);
 }
@@ -83,11 +71,11 @@ static void test_enlarges(void **state)
     struct image image = image_of(2, 2);
     memset(image.rgb + 6, 255, 6); /* the lower row */
     const struct omega omega = box(0, 0, 2, 2);
-    crop_resize(a, &image, &omega, 4, x);
+    planes_crop(&view, &image, &omega, 4);
     static const float rows[4] = {0, 0.25f, 0.75f, 1};
     for (uint32_t c = 0; c < 3; c++)
         for (uint32_t p = 0; p < 16; p++)
-            assert_float_equal(x[c * 16 + p], rows[p / 4], 1e-6);
+            assert_float_equal(planes_at(&view, c, p / 4)[p % 4], rows[p / 4], 1e-6);
     image_done(&image);
 }
 
@@ -100,9 +88,9 @@ static void test_blind_outside(void **state)
         memset(image.rgb + (i * 40 + 9) * 3, 0, 23 * 3);
     const struct omega omega = box(7, 9, 11, 23);
     for (uint32_t size = 1; size <= 64; size += 7) {
-        crop_resize(a, &image, &omega, size, x);
-        for (uint32_t i = 0; i < 3 * size * size; i++)
-            assert_true(x[i] == 0.0f);
+        planes_crop(&view, &image, &omega, size);
+        for (size_t i = 0; i < 3 * size * pitch_of(size); i++)
+            assert_true(view.x[i] == 0.0f);
     }
     image_done(&image);
 }
@@ -122,13 +110,13 @@ static void test_window(void **state)
     for (uint32_t i = 0; i < 13; i++)
         memcpy(part.rgb + i * 29 * 3, image.rgb + ((i + 6) * 40 + 8) * 3, 29 * 3);
     static const int32_t boxes[][4] = {{6, 8, 13, 29}, {7, 9, 11, 23}, {18, 36, 1, 1}};
-    static float whole[3 * 64 * 64];
+    static struct planes whole;
     for (size_t b = 0; b < ARRAY_LEN(boxes); b++) {
         const struct omega omega = box(boxes[b][0], boxes[b][1], boxes[b][2], boxes[b][3]);
         for (uint32_t size = 1; size <= 64; size += 7) {
-            crop_resize(a, &image, &omega, size, whole);
-            crop_resize(a, &part, &omega, size, x);
-            assert_memory_equal(x, whole, 3 * size * size * sizeof(float));
+            planes_crop(&whole, &image, &omega, size);
+            planes_crop(&view, &part, &omega, size);
+            assert_memory_equal(view.x, whole.x, 3 * size * pitch_of(size) * sizeof(float));
         }
     }
     image_done(&image);
@@ -167,7 +155,7 @@ static void test_reduced(void **state)
             image.rgb[i] = (uint8_t)(i * i >> 2);
         const int32_t *rows = cases[n].rows, *columns = cases[n].columns;
         const struct omega omega = box(rows[0], columns[0], rows[1], columns[1]);
-        crop_resize(a, &image, &omega, size, x);
+        planes_crop(&view, &image, &omega, size);
         for (uint32_t i = 0; i < size * size; i++) {
             double sum[3] = {0}, weights = 0;
             for (uint32_t p = 0; p < 30 * 40; p++) {
@@ -178,7 +166,7 @@ static void test_reduced(void **state)
                     sum[c] += weight * image.rgb[3 * p + c] / 255;
             }
             for (uint32_t c = 0; c < 3; c++)
-                assert_float_equal(x[c * size * size + i], sum[c] / weights, 1e-6);
+                assert_float_equal(planes_at(&view, c, i / size)[i % size], sum[c] / weights, 1e-6);
         }
         image_done(&image);
     }
@@ -213,11 +201,10 @@ static void test_window_is_tight(void **state)
         for (uint32_t p = 0; p < w.rows * w.cols; p++) {
             memset(part.rgb, 0, part.capacity);
             part.rgb[3 * p + 1] = 255;
-            crop_resize(a, &part, &omega, cases[n].size, x);
-            const uint32_t pixels = cases[n].size * cases[n].size;
+            planes_crop(&view, &part, &omega, cases[n].size);
             float sum = 0;
-            for (uint32_t i = 0; i < pixels; i++)
-                sum += x[pixels + i];
+            for (uint32_t i = 0; i < view.size * view.size; i++)
+                sum += planes_at(&view, 1, i / view.size)[i % view.size];
             assert_true(sum > 0);
         }
         image_done(&part);
@@ -236,10 +223,11 @@ static void test_extremes(void **state)
         memset(image.rgb, 255, image.capacity);
         const struct omega omega = box(0, 0, (int32_t)rows[r].h, (int32_t)rows[r].w);
         for (uint32_t size = 1; size <= 64; size += 21) {
-            crop_resize(a, &image, &omega, size, x);
+            planes_crop(&view, &image, &omega, size);
             for (uint32_t i = 0; i < 3 * size * size; i++) {
-                assert_float_equal(x[i], 1, 1e-5);
-                assert_true(x[i] <= 1.0f);
+                const float x = planes_at(&view, i / size / size, i / size % size)[i % size];
+                assert_float_equal(x, 1, 1e-5);
+                assert_true(x <= 1.0f);
             }
         }
         image_done(&image);
@@ -254,5 +242,5 @@ int main(void)
         cmocka_unit_test(test_window),          cmocka_unit_test(test_reduced),
         cmocka_unit_test(test_window_is_tight), cmocka_unit_test(test_extremes),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

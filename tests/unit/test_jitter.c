@@ -1,12 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* jitter: each operation against its formula, the clamp after each, the order, and hue turning
  * primaries into primaries. Pixels against torchvision are in the gold suite. */
-#include "test.h"
-
-#include "loaderd/augment/augment.h"
+#include "planes.h"
 
 #include <math.h>
-#include <string.h>
 
 enum { SIZE = 3, PIXELS = SIZE * SIZE };
 
@@ -16,6 +13,7 @@ static const float start[3 * PIXELS] = {
     0.1f, 0.3f, 0.9f, 0, 1, 0.5f, 0.5f, 0.6f, 0.4f, /* blue */
 };
 static float x[3 * PIXELS];
+static struct planes view;
 
 static struct omega neutral(void)
 {
@@ -29,8 +27,12 @@ static struct omega neutral(void)
 
 static void apply(const struct omega *omega)
 {
-    memcpy(x, start, sizeof x);
-    jitter_apply(x, SIZE, omega);
+    view.size = SIZE;
+    for (uint32_t i = 0; i < 3 * PIXELS; i++)
+        planes_at(&view, i / PIXELS, i % PIXELS / SIZE)[i % SIZE] = start[i];
+    planes_jitter(&view, omega);
+    for (uint32_t i = 0; i < 3 * PIXELS; i++)
+        x[i] = planes_at(&view, i / PIXELS, i % PIXELS / SIZE)[i % SIZE];
 }
 
 static double luma(int i)
