@@ -265,9 +265,7 @@ static bool is_unevenly_reduced(const struct jpeg_decompress_struct *cinfo)
     return false;
 }
 
-/* The marker that ends the coded data from here on, past stuffed zeros and restarts; 0: there is
- * none.
- */
+/* The marker that ends the coded data from here on, past stuffed zeros and restarts; 0: none. */
 static int marker_after(const uint8_t *next, const uint8_t *end)
 {
     while (next < end && (next = memchr(next, 0xff, (size_t)(end - next))) && ++next < end) {
@@ -334,8 +332,9 @@ static int pixels_read(struct jpeg_reader *reader, const struct region *want, ui
     cinfo->out_color_space = inks ? JCS_CMYK : JCS_RGB;
     cinfo->scale_num = 1;
     cinfo->scale_denom = reduce;
-    jpeg_start_decompress(cinfo);     /* takes in all scans where there are several */
-    if (reader->ended_early && scans) /* nobody knows what is missing */
+    jpeg_start_decompress(cinfo); /* takes in all scans where there are several */
+    /* Of several scans nobody knows what is missing. */
+    if (reader->ended_early && scans)
         return decode_fail(&reader->fault, FAULT_TRUNCATED, "JPEG: no end marker");
     const bool huffman = huffman_attach(&reader->huffman, cinfo);
     int rc = choose_window(reader, want, image);
