@@ -12,6 +12,7 @@ struct photo {
     char *path;
     char *bytes;
     size_t len;
+    uint32_t w, h; /* pixels; 0 until its first rendering */
 };
 
 struct photos {
