@@ -44,7 +44,8 @@ struct recv {
     struct loader loader[CONF_LIST_MAX];
     uint32_t n_loaders;
     struct link *links[CONF_LIST_MAX];
-    bool opened; /* info is set */
+    bool opened;  /* info is set */
+    bool settled; /* batches are asked for */
     struct recv_info info;
     struct recv_counts counts;
     double alone_since_s; /* since when no loader is READY; 0 = one is */
@@ -300,7 +301,7 @@ static int pump(struct recv *r, double now_s)
         r->alone_since_s = now_s;
     else if (now_s - r->alone_since_s >= r->config.retry_s)
         return nobody(r);
-    if (!r->opened)
+    if (!r->settled)
         return 0;
     int rc = check_deadlines(r, now_s);
     return rc < 0 ? rc : ask(r, now_s);
@@ -384,7 +385,8 @@ static int make_memory(struct recv *r)
     return rc < 0 ? rc : link_context_new(&r->room.context);
 }
 
-/* Until every loader is ready, or one is and the others had their time. */
+/* Until every loader is ready, or one is and the others had their time. Nothing is asked before: the
+ * first to answer would get it all, and be alone with it should its answers be of no use. */
 static int wait_ready(struct recv *r)
 {
     double opened_s = 0;
@@ -398,8 +400,9 @@ static int wait_ready(struct recv *r)
             ready += r->loader[i].state == LOADER_READY;
         if (r->opened && opened_s == 0)
             opened_s = now_s;
-        if (ready == r->n_loaders || (r->opened && now_s - opened_s >= OTHERS_S))
-            return 0;
+        r->settled = ready == r->n_loaders || (r->opened && now_s - opened_s >= OTHERS_S);
+        if (r->settled)
+            return ask(r, now_s);
         rc = wait_some(r, r->config.stop);
         if (rc < 0)
             return rc;
