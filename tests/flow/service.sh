@@ -63,10 +63,10 @@ value() {
     sed -n "s/^$1=//p" "$unit"
 }
 sysusers=$(find "$dir/dest" -path '*/sysusers.d/augstream.conf')
-mkdir -p "$dir/root/etc"
-systemd-sysusers --root="$dir/root" "$sysusers" >/dev/null 2>&1 || fail 'systemd-sysusers refuses'
-grep -q "^$(value User):" "$dir/root/etc/passwd" || fail "no user $(value User)"
-grep -q "^$(value Group):" "$dir/root/etc/group" || fail "no group $(value Group)"
+mkdir -p "$dir/image/etc"
+systemd-sysusers --root="$dir/image" "$sysusers" >/dev/null 2>&1 || fail 'systemd-sysusers refuses'
+grep -q "^$(value User):" "$dir/image/etc/passwd" || fail "no user $(value User)"
+grep -q "^$(value Group):" "$dir/image/etc/group" || fail "no group $(value Group)"
 tmpfiles=$(find "$dir/dest" -path '*/tmpfiles.d/augstream.conf')
 line="d /run/$(value RuntimeDirectory) $(value RuntimeDirectoryMode) $(value User) $(value Group) -"
 grep -q -x "$line" "$tmpfiles" || fail "tmpfiles.d and the unit differ: $line"

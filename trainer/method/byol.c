@@ -6,13 +6,10 @@
  *     loss = (2 - 2 cos(p1, k2)) + (2 - 2 cos(p2, k1)) */
 #include "common/auto.h"
 #include "common/err.h"
-#include "trainer/method/method.h"
-#include "trainer/mlp.h"
+#include "trainer/method/heads.h"
 
 #include <errno.h>
 #include <stdlib.h>
-
-enum { PREDICTOR_LAYERS = 2 };
 
 /* The cosine slot gives c = -(cos + cos) / 2; the loss is 4 + 4 c. */
 static const float cosine_scale = 4, cosine_offset = 4;
@@ -42,30 +39,10 @@ static void free_at(struct byol **b)
 
 static int heads_new(struct byol *b, const struct method_config *c)
 {
-    struct mlp_config config = {
-        .prefix = "projector",
-        .rows = c->views * c->n,
-        .in = c->features,
-        .hidden = (int32_t)c->recipe->method.projector.hidden,
-        .out = (int32_t)c->recipe->method.projector.dim,
-        .layers = (int32_t)c->recipe->method.projector.layers,
-        .groups = c->views,
-        .group = PARAM_SCHEDULED,
-    };
-    int r = mlp_new(c->net, &config, &b->projector);
-    if (r < 0)
-        return r;
-    config.prefix = NET_MOMENTUM ".projector";
-    config.group = PARAM_TARGET;
-    r = mlp_new(c->net, &config, &b->momentum);
-    if (r < 0)
-        return r;
-    config.prefix = "predictor";
-    config.group = PARAM_SCHEDULED;
-    config.in = config.out;
-    config.hidden = (int32_t)c->recipe->method.predictor.dim;
-    config.layers = PREDICTOR_LAYERS;
-    return mlp_new(c->net, &config, &b->predictor);
+    int r = heads_projector(c, false, &b->projector);
+    if (r >= 0)
+        r = heads_momentum_projector(c, &b->momentum);
+    return r < 0 ? r : heads_predictor(c, PARAM_SCHEDULED, &b->predictor);
 }
 
 static int byol_build(const struct method_config *config, void **ret_state)

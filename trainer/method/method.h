@@ -59,7 +59,7 @@ struct method {
     int (*forward)(void *state, const struct method_input *in);
     int (*backward)(void *state, const struct tensor *y, struct tensor *dy); /* overwrites dy */
     int (*after_batch)(void *state); /* behind a batch's backward; NULL = nothing */
-    void (*free)(void *state); /* NULL is fine */
+    void (*free)(void *state);       /* NULL is fine */
 };
 
 enum { METHOD_LARGE_VIEWS = 2 }; /* that every method takes */

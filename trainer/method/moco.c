@@ -9,8 +9,7 @@
  * queries. */
 #include "common/auto.h"
 #include "common/err.h"
-#include "trainer/method/method.h"
-#include "trainer/mlp.h"
+#include "trainer/method/heads.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -44,22 +43,8 @@ static void free_at(struct moco **m)
 
 static int heads_new(struct moco *m, const struct method_config *c)
 {
-    struct mlp_config config = {
-        .prefix = "projector",
-        .rows = c->n,
-        .in = c->features,
-        .hidden = (int32_t)c->recipe->method.projector.hidden,
-        .out = (int32_t)c->recipe->method.projector.dim,
-        .layers = (int32_t)c->recipe->method.projector.layers,
-        .groups = 1,
-        .group = PARAM_SCHEDULED,
-    };
-    int r = mlp_new(c->net, &config, &m->projector);
-    if (r < 0)
-        return r;
-    config.prefix = NET_MOMENTUM ".projector";
-    config.group = PARAM_TARGET;
-    return mlp_new(c->net, &config, &m->momentum);
+    int r = heads_projector(c, false, &m->projector);
+    return r < 0 ? r : heads_momentum_projector(c, &m->momentum);
 }
 
 static int memory_new(struct moco *m, const struct method_config *c)

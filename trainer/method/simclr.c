@@ -5,8 +5,7 @@
  */
 #include "common/auto.h"
 #include "common/err.h"
-#include "trainer/method/method.h"
-#include "trainer/mlp.h"
+#include "trainer/method/heads.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -39,18 +38,7 @@ static void free_at(struct simclr **s)
 static int parts_new(struct simclr *s, const struct method_config *c)
 {
     int32_t rows = c->views * c->n, dim = (int32_t)c->recipe->method.projector.dim;
-    int r = mlp_new(c->net,
-                    &(struct mlp_config){
-                        .prefix = "projector",
-                        .rows = rows,
-                        .in = c->features,
-                        .hidden = (int32_t)c->recipe->method.projector.hidden,
-                        .out = dim,
-                        .layers = (int32_t)c->recipe->method.projector.layers,
-                        .groups = c->views,
-                        .group = PARAM_SCHEDULED,
-                    },
-                    &s->projector);
+    int r = heads_projector(c, false, &s->projector);
     struct tensor *units[] = {&s->u, &s->du, &s->du_right};
     for (size_t i = 0; r >= 0 && i < ARRAY_LEN(units); i++)
         r = arena_add_tensor(&c->net->acts, units[i], rows, 1, 1, dim);

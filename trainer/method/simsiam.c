@@ -6,13 +6,10 @@
  * z is a constant in the loss (stop-gradient); each view has its own batch statistics. */
 #include "common/auto.h"
 #include "common/err.h"
-#include "trainer/method/method.h"
-#include "trainer/mlp.h"
+#include "trainer/method/heads.h"
 
 #include <errno.h>
 #include <stdlib.h>
-
-enum { PREDICTOR_LAYERS = 2 };
 
 struct simsiam {
     struct net *net;   /* a loan */
@@ -38,34 +35,8 @@ static void free_at(struct simsiam **s)
 
 static int heads_new(struct simsiam *s, const struct method_config *c)
 {
-    int32_t rows = c->views * c->n, dim = (int32_t)c->recipe->method.projector.dim;
-    int r = mlp_new(c->net,
-                    &(struct mlp_config){
-                        .prefix = "projector",
-                        .rows = rows,
-                        .in = c->features,
-                        .hidden = (int32_t)c->recipe->method.projector.hidden,
-                        .out = dim,
-                        .layers = (int32_t)c->recipe->method.projector.layers,
-                        .last_norm = true,
-                        .groups = c->views,
-                        .group = PARAM_SCHEDULED,
-                    },
-                    &s->projector);
-    if (r < 0)
-        return r;
-    return mlp_new(c->net,
-                   &(struct mlp_config){
-                       .prefix = "predictor",
-                       .rows = rows,
-                       .in = dim,
-                       .hidden = (int32_t)c->recipe->method.predictor.dim,
-                       .out = dim,
-                       .layers = PREDICTOR_LAYERS,
-                       .groups = c->views,
-                       .group = PARAM_CONSTANT,
-                   },
-                   &s->predictor);
+    int r = heads_projector(c, true, &s->projector);
+    return r < 0 ? r : heads_predictor(c, PARAM_CONSTANT, &s->predictor);
 }
 
 static int simsiam_build(const struct method_config *config, void **ret_state)

@@ -9,8 +9,7 @@
  * views that it is not. */
 #include "common/auto.h"
 #include "common/err.h"
-#include "trainer/method/method.h"
-#include "trainer/mlp.h"
+#include "trainer/method/heads.h"
 
 #include <errno.h>
 #include <math.h>
@@ -47,18 +46,7 @@ static void free_at(struct swav **s)
 static int heads_new(struct swav *s, const struct method_config *c)
 {
     int32_t dim = (int32_t)c->recipe->method.projector.dim;
-    int r = mlp_new(c->net,
-                    &(struct mlp_config){
-                        .prefix = "projector",
-                        .rows = c->views * c->n,
-                        .in = c->features,
-                        .hidden = (int32_t)c->recipe->method.projector.hidden,
-                        .out = dim,
-                        .layers = (int32_t)c->recipe->method.projector.layers,
-                        .groups = c->views,
-                        .group = PARAM_SCHEDULED,
-                    },
-                    &s->projector);
+    int r = heads_projector(c, false, &s->projector);
     if (r < 0)
         return r;
     const int64_t shape[] = {c->recipe->method.prototypes.count, dim};
