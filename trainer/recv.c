@@ -385,8 +385,8 @@ static int make_memory(struct recv *r)
     return rc < 0 ? rc : link_context_new(&r->room.context);
 }
 
-/* Until every loader is ready, or one is and the others had their time. Nothing is asked before: the
- * first to answer would get it all, and be alone with it should its answers be of no use. */
+/* Until every loader is ready, or one is and the others had their time. Nothing is asked before:
+ * the first to answer would get it all, and be alone with it should its answers be of no use. */
 static int wait_ready(struct recv *r)
 {
     double opened_s = 0;
