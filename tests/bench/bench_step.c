@@ -8,6 +8,7 @@
 #include "common/rng.h"
 #include "common/stat.h"
 #include "trainer/model.h"
+#include "trainer/ops/spin.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -167,6 +168,7 @@ int main(int argc, char **argv)
         .warm = 3,
         .steps = 10,
     };
+    spin_limit(argv);
     int code = parse_arguments(argc, argv, &a);
     if (code >= 0)
         return code;

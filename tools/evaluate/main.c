@@ -5,6 +5,7 @@
 #include "common/log.h"
 #include "tools/evaluate/evaluate.h"
 #include "tools/verbs.h"
+#include "trainer/ops/spin.h"
 
 static const struct verb verbs[] = {
     {&evaluate_features_usage, evaluate_features},
@@ -36,5 +37,6 @@ static const struct usage usage = {
 
 int main(int argc, char **argv)
 {
+    spin_limit(argv);
     return verbs_run(&usage, verbs, ARRAY_LEN(verbs), argc, argv);
 }
