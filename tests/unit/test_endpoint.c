@@ -137,6 +137,7 @@ static void test_remove(void **state)
     endpoint_note(endpoint, &file); /* nothing there */
     endpoint_remove(endpoint, &file);
     auto_close int first = bound();
+    assert_true(first >= 0);
     endpoint_note(endpoint, &file);
     endpoint_remove("tcp://127.0.0.1:1", &file);
     assert_int_equal(access(path, F_OK), 0);
@@ -145,11 +146,13 @@ static void test_remove(void **state)
     endpoint_remove(endpoint, &file);
     /* Another one's socket at the same path stays. */
     auto_close int second = bound();
+    assert_true(second >= 0);
     endpoint_note(endpoint, &file);
     char kept[128];
     snprintf(kept, sizeof kept, "%s.kept", path);
     assert_int_equal(rename(path, kept), 0);
     auto_close int third = bound();
+    assert_true(third >= 0);
     endpoint_remove(endpoint, &file);
     assert_int_equal(access(path, F_OK), 0);
     unlink(kept);
