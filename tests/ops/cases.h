@@ -34,6 +34,12 @@ void case_loss_mse_tanh(struct bed *bed, const struct op_case *s);
 void case_loss_bce(struct bed *bed, const struct op_case *s);
 void case_loss_softmax(struct bed *bed, const struct op_case *s);
 void case_sgd(struct bed *bed, const struct op_case *s);
+/* copy, row_dot, row_add, l2_normalize_backward */
+void case_units(struct bed *bed, const struct op_case *s);
+void case_info_nce(struct bed *bed, const struct op_case *s); /* c: keys in the queue */
+void case_nt_xent(struct bed *bed, const struct op_case *s);  /* n: rows and columns */
+void case_soft_targets(struct bed *bed, const struct op_case *s);
+void case_sinkhorn(struct bed *bed, const struct op_case *s);
 void case_chain(struct bed *bed, const struct op_case *s); /* a small network, there and back */
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* backends: every slot of every back end that is built in, against ref, over one table of shapes;
  * and twice over, since the same input on the same threads must give the same bits. With --time
- * [NAME] the same code prints the time of each slot at the shapes of a ResNet-18 step (64 px, 128
- * rows). */
+ * [NAME [PREFIX]] the same code prints the time of each slot at the shapes of a ResNet-18 step (64
+ * px, 128 rows) and of the other methods' losses, or of the shapes whose names begin so. */
 #include "cases.h"
 
 #include <errno.h>
@@ -106,6 +106,27 @@ static const struct op_case checks[] = {
     {"softmax [32,4]", case_loss_softmax, .n = 32, .c = 4, .scale = 5},
     {"softmax [7,100], saturated", case_loss_softmax, .n = 7, .c = 100, .scale = 200},
 
+    {"units [1,1]", case_units, .n = 1, .c = 1},
+    {"units [1,128]", case_units, .n = 1, .c = 128},
+    {"units [5,17]", case_units, .n = 5, .c = 17},
+    {"units [32,300]", case_units, .n = 32, .c = 300},
+    {"info_nce [1,1]", case_info_nce, .n = 1, .c = 1, .scale = 1},
+    {"info_nce [1,65536]", case_info_nce, .n = 1, .c = 65536, .scale = 1},
+    {"info_nce [3,65535]", case_info_nce, .n = 3, .c = 65535, .scale = 1},
+    {"info_nce [17,33]", case_info_nce, .n = 17, .c = 33, .scale = 1},
+    {"info_nce [600,20], saturated", case_info_nce, .n = 600, .c = 20, .scale = 100},
+    {"nt_xent 2", case_nt_xent, .n = 2, .scale = 1},
+    {"nt_xent 34", case_nt_xent, .n = 34, .scale = 1},
+    {"nt_xent 514, saturated", case_nt_xent, .n = 514, .scale = 100},
+    {"soft_targets [1,1]", case_soft_targets, .n = 1, .c = 1, .scale = 1},
+    {"soft_targets [7,19]", case_soft_targets, .n = 7, .c = 19, .scale = 1},
+    {"soft_targets [5,3000]", case_soft_targets, .n = 5, .c = 3000, .scale = 1},
+    {"soft_targets [9,33], saturated", case_soft_targets, .n = 9, .c = 33, .scale = 100},
+    {"sinkhorn [1,1]", case_sinkhorn, .n = 1, .c = 1, .scale = 1},
+    {"sinkhorn [1,100]", case_sinkhorn, .n = 1, .c = 100, .scale = 1},
+    {"sinkhorn [17,33]", case_sinkhorn, .n = 17, .c = 33, .scale = 1},
+    {"sinkhorn [63,3001]", case_sinkhorn, .n = 63, .c = 3001, .scale = 1},
+
     {"sgd 1", case_sgd, .n = 1, .c = 1},
     {"sgd 17", case_sgd, .n = 1, .c = 17},
     {"sgd 36864", case_sgd, .n = 64, .c = 576},
@@ -117,7 +138,8 @@ static const struct op_case checks[] = {
     {"chain 2x2, 48 channels", case_chain, 8, 2, 2, 48},
 };
 
-/* One of each shape in a SimSiam + AugSelf step: ResNet-18, 64 px, 64 pairs. */
+/* One of each shape in a SimSiam + AugSelf step: ResNet-18, 64 px, 64 pairs. Then what the other
+ * methods add. */
 static const struct op_case times[] = {
     {"r18_64.input", case_input, .n = 128, .h = 64, .w = 64},
     {"r18_64.stem", case_conv, 128, 64, 64, 3, 64, 7, 2, 3, .first = true},
@@ -154,6 +176,14 @@ static const struct op_case times[] = {
     {"r18_64.augself.6", case_linear, .n = 128, .c = 512, .out = 4},
     {"r18_64.augself", case_loss_mse_tanh, .n = 128, .c = 4, .scale = 1},
     {"r18_64.optim", case_sgd, .n = 11177, .c = 1000},
+    /* MoCo's queue of 65536, SimCLR's 2 x 256 views, SwAV's 3000 prototypes; 128 features */
+    {"moco", case_units, .n = 256, .c = 128},
+    {"moco.queue", case_linear, .n = 256, .c = 128, .out = 65536, .plain = true},
+    {"moco.queue", case_info_nce, .n = 256, .c = 65536, .scale = 1},
+    {"simclr", case_nt_xent, .n = 512, .scale = 1},
+    {"swav", case_sinkhorn, .n = 256, .c = 3000, .scale = 1},
+    {"swav", case_soft_targets, .n = 512, .c = 3000, .scale = 1},
+    {"supervised", case_loss_softmax, .n = 256, .c = 1000, .scale = 5},
 };
 /* clang-format on */
 
@@ -223,7 +253,7 @@ static int check_all(void)
     return _cmocka_run_group_tests("backends", test, n, NULL, NULL) ? 1 : 0;
 }
 
-static int time_all(const char *back_end)
+static int time_all(const char *back_end, const char *prefix)
 {
     if (strcmp(back_end, "ref") != 0) {
         int there = is_there(back_end);
@@ -236,6 +266,8 @@ static int time_all(const char *back_end)
     }
     for (size_t i = 0; i < ARRAY_LEN(times); i++) {
         struct bed bed;
+        if (strncmp(times[i].name, prefix, strlen(prefix)) != 0)
+            continue;
         bed_init(&bed, back_end, times[i].name);
         times[i].run(&bed, &times[i]);
         bed_done(&bed);
@@ -248,8 +280,8 @@ int main(int argc, char **argv)
 {
     if (argc == 1)
         return check_all();
-    if (strcmp(argv[1], "--time") == 0 && argc <= 3)
-        return time_all(argc == 3 ? argv[2] : "auto");
-    fprintf(stderr, "usage: test_backends [--time [BACK-END]]\n");
+    if (strcmp(argv[1], "--time") == 0 && argc <= 4)
+        return time_all(argc > 2 ? argv[2] : "auto", argc > 3 ? argv[3] : "");
+    fprintf(stderr, "usage: test_backends [--time [BACK-END [PREFIX]]]\n");
     return EXIT_USAGE;
 }

@@ -446,6 +446,85 @@ static void test_loss_softmax(void **state)
     check_loss(bed, "loss_softmax", &c);
 }
 
+/* --- unit rows and the soft-max losses of contrastive methods --- */
+
+struct soft_context {
+    struct ops *o;
+    struct tensor x, other, dx, dother; /* other: positives, soft targets, gradient of unit rows */
+    float loss;
+};
+
+static double units_objective(void *context)
+{
+    struct soft_context *c = context;
+    assert_int_equal(c->o->l2_normalize(c->o, &c->x, &c->dx), 0);
+    return weighted_sum(&c->dx, c->other.data);
+}
+
+static void test_units(void **state)
+{
+    struct bed *bed = *state;
+    struct soft_context c = {.o = bed->ops,
+                             .x = random_tensor(bed, 5, 1, 1, 7),
+                             .other = random_tensor(bed, 5, 1, 1, 7),
+                             .dx = random_tensor(bed, 5, 1, 1, 7)};
+    struct tensor dx = random_tensor(bed, 5, 1, 1, 7);
+    units_objective(&c);
+    assert_int_equal(c.o->l2_normalize_backward(c.o, &c.x, &c.dx, &c.other, &dx), 0);
+    check_slopes("l2_normalize dx", units_objective, &c, c.x.data, dx.data, 35, smooth);
+}
+
+static double info_nce_objective(void *context)
+{
+    struct soft_context *c = context;
+    int r =
+        c->o->loss_info_nce(c->o, &c->other, &c->x, 1, loss_weight, &c->dother, &c->dx, &c->loss);
+    assert_int_equal(r, 0);
+    return (double)loss_weight * c->loss;
+}
+
+static double nt_xent_objective(void *context)
+{
+    struct soft_context *c = context;
+    assert_int_equal(c->o->loss_nt_xent(c->o, &c->x, 1, loss_weight, &c->dx, &c->loss), 0);
+    return (double)loss_weight * c->loss;
+}
+
+static double soft_targets_objective(void *context)
+{
+    struct soft_context *c = context;
+    int r = c->o->loss_soft_targets(c->o, &c->x, &c->other, 1, loss_weight, &c->dx, &c->loss);
+    assert_int_equal(r, 0);
+    return (double)loss_weight * c->loss;
+}
+
+static void check_soft(struct bed *bed, const char *name, objective_fn *f, int32_t n, int32_t c)
+{
+    int32_t width = f == info_nce_objective ? 1 : c; /* of what stands beside x */
+    struct soft_context s = {.o = bed->ops,
+                             .x = random_tensor(bed, n, 1, 1, c),
+                             .other = random_tensor(bed, n, 1, 1, width),
+                             .dx = random_tensor(bed, n, 1, 1, c),
+                             .dother = random_tensor(bed, n, 1, 1, width)};
+    size_t count = tensor_count(&s.x);
+    f(&s);
+    float *dx = bed_host(bed, count), *dother = bed_host(bed, (size_t)n);
+    memcpy(dx, s.dx.data, count * sizeof(float));
+    memcpy(dother, s.dother.data, (size_t)n * sizeof(float));
+    check_slopes(name, f, &s, s.x.data, dx, count, smooth);
+    if (width == 1)
+        check_slopes(name, f, &s, s.other.data, dother, (size_t)n, smooth);
+}
+
+static void test_soft(void **state)
+{
+    check_soft(*state, "loss_info_nce", info_nce_objective, 3, 5);
+    next_bed(*state);
+    check_soft(*state, "loss_nt_xent", nt_xent_objective, 6, 6);
+    next_bed(*state);
+    check_soft(*state, "loss_soft_targets", soft_targets_objective, 3, 5);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_bed, close_bed)
 
 int main(void)
@@ -456,6 +535,7 @@ int main(void)
         TEST(test_linear),      TEST(test_pair),
         TEST(test_loss_cosine), TEST(test_loss_mse_tanh),
         TEST(test_loss_bce),    TEST(test_loss_softmax),
+        TEST(test_units),       TEST(test_soft),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -41,6 +41,8 @@ static void test_kernels_of_its_own(void **state)
             assert_int_equal(one->maxpool_forward == two->maxpool_forward, a == b);
             assert_int_equal(one->linear_forward == two->linear_forward, a == b);
             assert_int_equal(one->sgd_step == two->sgd_step, a == b);
+            assert_int_equal(one->loss_info_nce == two->loss_info_nce, a == b);
+            assert_int_equal(one->sinkhorn == two->sinkhorn, a == b);
             ops_close(two);
         }
         ops_close(one);

@@ -8,8 +8,8 @@
 #include <math.h>
 #include <string.h>
 
-/* A thread's run of the optimiser is 4096 values, a block of spread's columns 2048; products of
- * rows are summed 16 lanes by 16 steps at a time. */
+/* A thread's run of the optimiser is 4096 values, lars sums 64 of them at a time, a block of
+ * spread's columns is 2048; products of rows are summed 16 lanes by 16 steps at a time. */
 static const struct op_case cases[] = {
     {"pair [2,1]", case_pair, .n = 2, .c = 1},
     {"pair [6,15]", case_pair, .n = 6, .c = 15},
@@ -21,6 +21,10 @@ static const struct op_case cases[] = {
     {"vector [5,2047]", case_vector, .n = 5, .c = 2047},
     {"vector [3,2049]", case_vector, .n = 3, .c = 2049},
     {"vector [3,4100]", case_vector, .n = 3, .c = 4100},
+    {"units [1,1]", case_units, .n = 1, .c = 1},
+    {"units [3,7]", case_units, .n = 3, .c = 7},
+    {"units [7,257]", case_units, .n = 7, .c = 257},
+    {"units [15,2300]", case_units, .n = 15, .c = 2300},
     {"cosine [2,1]", case_loss_cosine, .n = 2, .c = 1, .scale = 1},
     {"cosine [2,7]", case_loss_cosine, .n = 2, .c = 7, .scale = 1},
     {"cosine [10,257]", case_loss_cosine, .n = 10, .c = 257, .scale = 1},
@@ -29,6 +33,7 @@ static const struct op_case cases[] = {
     {"sgd 4095", case_sgd, .n = 1, .c = 4095},
     {"sgd 4097", case_sgd, .n = 1, .c = 4097},
     {"sgd 12300", case_sgd, .n = 3, .c = 4100},
+    {"sgd 300001", case_sgd, .n = 1, .c = 300001},
 };
 
 static void test_cases(void **state)

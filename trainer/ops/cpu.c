@@ -38,13 +38,14 @@ static bool has_avx512(void)
     {                                                                                              \
         has_##isa,                                                                                 \
         {                                                                                          \
-            cpu_bn_fill_##isa, cpu_pool_fill_##isa, cpu_linear_fill_##isa, cpu_rows_fill_##isa     \
+            cpu_bn_fill_##isa, cpu_pool_fill_##isa, cpu_linear_fill_##isa, cpu_rows_fill_##isa,    \
+                cpu_contrast_fill_##isa, cpu_sinkhorn_fill_##isa                                   \
         }                                                                                          \
     }
 
 static const struct {
     bool (*has)(void);
-    void (*fill[4])(struct ops *ops);
+    void (*fill[6])(struct ops *ops);
 } isas[] = {
     [CPU_PLAIN] = ROW(plain),
 #ifdef HAVE_CPU_X86

@@ -55,7 +55,9 @@ void cpu_tensor_fill(struct ops *ops);
     void cpu_bn_fill_##isa(struct ops *ops);                                                       \
     void cpu_pool_fill_##isa(struct ops *ops);                                                     \
     void cpu_linear_fill_##isa(struct ops *ops);                                                   \
-    void cpu_rows_fill_##isa(struct ops *ops);
+    void cpu_rows_fill_##isa(struct ops *ops);                                                     \
+    void cpu_contrast_fill_##isa(struct ops *ops);                                                 \
+    void cpu_sinkhorn_fill_##isa(struct ops *ops);
 CPU_FILLS(plain)
 CPU_FILLS(avx2)
 CPU_FILLS(avx512)

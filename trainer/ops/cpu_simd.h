@@ -28,6 +28,7 @@ enum { LANES = 8 };
 /* They stand where a type stands. Lanes are read and written with [k]. */
 #define vec float __attribute__((vector_size(4 * LANES)))
 #define ivec int32_t __attribute__((vector_size(4 * LANES)))
+#define uvec uint32_t __attribute__((vector_size(4 * LANES)))
 
 static inline vec vec_load(const float *p)
 {
@@ -50,6 +51,19 @@ static inline vec vec_set(float x)
 static inline vec vec_relu(vec v)
 {
     return (vec)((ivec)v & ~(ivec)(v < vec_set(0)));
+}
+
+/* a > b ? a : b, so b where a is no number. */
+static inline vec vec_max(vec a, vec b)
+{
+#if defined(__AVX512F__)
+    return (vec)_mm512_max_ps((__m512)a, (__m512)b);
+#elif defined(__AVX2__)
+    return (vec)_mm256_max_ps((__m256)a, (__m256)b);
+#else
+    ivec above = (ivec)(a > b);
+    return (vec)((above & (ivec)a) | (~above & (ivec)b));
+#endif
 }
 
 /* Lane k of v is > 0: bit k % 8 of byte k / 8. */
