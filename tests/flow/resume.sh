@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # resume: for every method, a run that is killed at some step and resumed, and one that is stopped and
 # resumed, end with the whole state of a run that nothing happened to, bit for bit.
-#   resume.sh LOADERD TRAINER SYNTH [CUTS [SEED]]
-# CUTS (1): how many random cuts for each method. The long form: resume.sh ... 20
+#   resume.sh LOADERD TRAINER SYNTH [CUTS [SEED [METHOD]]]
+# CUTS (1): how many random cuts for each method, or for METHOD alone. The suite `long` has the long
+# form: 20 cuts.
 set -eu
 . "$(dirname "$0")/run.sh"
 cuts=${4:-1}
 seed=${5:-1}
+only=${6:-}
 steps=60 # six epochs of ten batches
 
 # A random number in 1..$1.
@@ -27,7 +29,10 @@ same_end() {
     cmp "$dir/$1.losses" "$dir/$2.losses" || fail "runs $1 and $2 tell different losses"
 }
 
+methods=0
 while read -r method sets; do
+    [ -z "$only" ] || [ "$only" = "$method" ] || continue
+    methods=$((methods + 1))
     set --
     for option in $sets; do set -- "$@" --set "$option"; done
     finish=$steps
@@ -66,3 +71,4 @@ swav method.name=swav method.prototypes.frozen=25 views.small.count=2 views.smal
 supervised method.name=supervised method.classes=12 optim.warmup=2 optim.decay=weights
 augself-only augself.only=true
 END
+[ "$methods" -gt 0 ] || fail "there is no method $only"
