@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "common/usage.h"
 #include "trainer/ops/spin.h"
+#include "trainer/plan.h"
 #include "trainer/train.h"
 
 #include <errno.h>
@@ -39,6 +40,9 @@ static const struct usage_option options[] = {
     {"run-dir", "DIR", 'd', "the run folder; without it, run.dir/run.name"},
     {"resume", NULL, 'r', "go on from the newest checkpoint in the run folder"},
     {"steps", "N", 'n', "end after step N of the run, whose schedule stays that of the whole"},
+    {"dry-run", NULL, 'c',
+     "check the recipe; say what it would take: parameters, arithmetic, memory, steps; train "
+     "nothing"},
 };
 
 static const struct usage_section sections[] = {
@@ -82,6 +86,7 @@ struct arguments {
     const char *recipe;
     const char *sets[SETS_MAX];
     size_t n_sets;
+    bool dry_run;
     struct train_config train;
 };
 
@@ -114,6 +119,9 @@ static int parse_arguments(int argc, char **argv, struct arguments *a)
         case 'r':
             a->train.resume = true;
             break;
+        case 'c':
+            a->dry_run = true;
+            break;
         case 'n':
             if (parse_steps(optarg, &a->train.steps) < 0) {
                 log_error("--steps %s: a number from 1 up is needed", optarg);
@@ -135,6 +143,19 @@ static int parse_arguments(int argc, char **argv, struct arguments *a)
     return -1;
 }
 
+/* Everything that would refuse the run before its first step refuses it here, with the same code.
+ */
+static int dry_run(const struct recipe *recipe)
+{
+    struct plan plan;
+    int rc = plan_model(recipe, &plan);
+    if (rc == 0)
+        rc = plan_data(recipe, &stop, &plan);
+    if (rc == 0)
+        plan_print(recipe, &plan, stdout);
+    return rc == -EINTR ? 0 : rc; /* a stop, as train_run takes it */
+}
+
 int main(int argc, char **argv)
 {
     static struct recipe recipe; /* too large for a stack */
@@ -147,7 +168,7 @@ int main(int argc, char **argv)
     int rc = recipe_load(&recipe, a.recipe, a.sets, a.n_sets);
     if (rc == 0) {
         catch_signals();
-        rc = train_run(&a.train);
+        rc = a.dry_run ? dry_run(&recipe) : train_run(&a.train);
     }
     if (rc < 0)
         log_error("%s", err_text());

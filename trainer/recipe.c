@@ -120,6 +120,9 @@ static const struct conf_option options[] = {
      "7x7 stride 2 and max pooling, or 3x3 for small images", stems},
     {"model.width", CONF_INT, AT(model.width), "64", 8, 512, "channels",
      "of the first stage; the others have 2, 4 and 8 times as many"},
+    {"model.weights", CONF_STR, AT(model.weights), "\"\"", 0, 0, NULL,
+     "a backbone to begin with, a safetensors file: torchvision's names, or a state_dict of MoCo, "
+     "SimSiam, solo-learn, lightly or AugSelf"},
 
     {"method.name", CONF_ENUM, AT(method.name), "simsiam", 0, 0, NULL, "the objective",
      method_names},
@@ -426,4 +429,9 @@ int recipe_load(struct recipe *recipe, const char *path, const char *const *sets
 bool recipe_embedded(const struct recipe *recipe)
 {
     return recipe->data.loaders.n == 1 && strcmp(recipe->data.loaders.v[0], RECIPE_EMBEDDED) == 0;
+}
+
+bool recipe_knn(const struct recipe *recipe)
+{
+    return recipe->knn.every > 0 && recipe->knn.train[0];
 }

@@ -68,9 +68,10 @@ struct recipe {
         } small; /* crops beside the large views (SwAV's multi-crop) */
     } views;
     struct {
-        int backbone;  /* index into resnet_archs: resnet18, ... */
-        int stem;      /* enum recipe_stem */
-        int64_t width; /* channels of the first stage, 64 */
+        int backbone;               /* index into resnet_archs: resnet18, ... */
+        int stem;                   /* enum recipe_stem */
+        int64_t width;              /* channels of the first stage, 64 */
+        char weights[CONF_STR_MAX]; /* a file that the backbone begins with; "" = none */
     } model;
     struct {
         int name; /* index into methods */
@@ -144,6 +145,7 @@ void recipe_eval_spec(const struct recipe *recipe, const char *dataset, struct s
 const char *recipe_view_group(const struct recipe *recipe, uint32_t view);
 
 bool recipe_embedded(const struct recipe *recipe);
+bool recipe_knn(const struct recipe *recipe); /* nearest-neighbour scores are wanted */
 
 /* {crop, color, ...} in the order of enum augself_kind. */
 double recipe_augself_weight(const struct recipe *recipe, enum augself_kind kind);

@@ -11,8 +11,8 @@
 #include "common/stat.h"
 #include "trainer/board.h"
 #include "trainer/ckpt.h"
-#include "trainer/embed.h"
 #include "trainer/knn.h"
+#include "trainer/loaders.h"
 #include "trainer/progress.h"
 #include "trainer/run_folder.h"
 #include "trainer/schedule.h"
@@ -35,8 +35,7 @@ struct train {
     struct model *model;
     struct run_folder folder;
     char *recipe_text; /* resolved, kept in every checkpoint */
-    struct embed *embed;
-    struct conf_strs endpoints;
+    struct loaders loaders;
     struct recv *recv;
     struct schedule schedule;
     struct board *board;
@@ -72,47 +71,6 @@ static int dump_recipe(struct train *t)
     return rc;
 }
 
-/* Names of the labelled sets: what the loaders call them. */
-static const char *knn_dataset(const struct train *t, bool test)
-{
-    if (t->embed)
-        return test ? "knn-test" : "knn-train";
-    return test ? t->recipe->knn.test : t->recipe->knn.train;
-}
-
-static bool knn_wanted(const struct train *t)
-{
-    return t->recipe->knn.every > 0 && t->recipe->knn.train[0];
-}
-
-/* The endpoints: those of the recipe, or our own loader's. */
-static int find_loaders(struct train *t)
-{
-    const struct recipe *r = t->recipe;
-    t->endpoints = r->data.loaders;
-    if (!recipe_embedded(r))
-        return 0;
-    const struct embed_dataset sets[] = {
-        {r->data.dataset, r->data.path, r->data.format},
-        {"knn-train", r->knn.train, r->data.format},
-        {"knn-test", r->knn.test, r->data.format},
-    };
-    struct spec spec;
-    recipe_spec(r, &spec);
-    const struct embed_config config = {.datasets = sets,
-                                        .n_datasets = knn_wanted(t) ? 3 : 1,
-                                        .workers = (uint32_t)r->data.workers,
-                                        .window = (uint32_t)r->data.window,
-                                        .batch_bytes = spec_batch_bytes(&spec),
-                                        .stop = t->config->stop};
-    int rc = embed_start(&config, &t->embed);
-    if (rc < 0)
-        return rc;
-    t->endpoints.n = 1;
-    snprintf(t->endpoints.v[0], sizeof t->endpoints.v[0], "%s", embed_endpoint(t->embed));
-    return 0;
-}
-
 static uint64_t batches_a_step(const struct train *t)
 {
     return (uint64_t)t->recipe->optim.accumulate;
@@ -128,7 +86,7 @@ static int open_recv(struct train *t)
     struct spec spec;
     recipe_spec(t->recipe, &spec);
     const struct recv_config config = {.spec = &spec,
-                                       .endpoints = &t->endpoints,
+                                       .endpoints = &t->loaders.endpoints,
                                        .window = (uint32_t)t->recipe->data.window,
                                        .deadline_s = t->recipe->data.deadline,
                                        .retry_s = t->recipe->data.retry,
@@ -199,9 +157,9 @@ static int save_checkpoint(struct train *t)
 static int extract(struct train *t, bool test, struct features *ret)
 {
     struct spec spec;
-    recipe_eval_spec(t->recipe, knn_dataset(t, test), &spec);
+    recipe_eval_spec(t->recipe, loaders_knn(&t->loaders, t->recipe, test), &spec);
     const struct features_config config = {.spec = &spec,
-                                           .endpoints = &t->endpoints,
+                                           .endpoints = &t->loaders.endpoints,
                                            .window = (uint32_t)t->recipe->data.window,
                                            .deadline_s = t->recipe->data.deadline,
                                            .retry_s = t->recipe->data.retry,
@@ -338,7 +296,8 @@ static int after_step(struct train *t)
     int rc = 0;
     if (every ? t->place.step % every == 0 : t->epoch_end)
         rc = save_checkpoint(t);
-    if (rc == 0 && t->epoch_end && knn_wanted(t) && t->place.epoch % t->recipe->knn.every == 0) {
+    if (rc == 0 && t->epoch_end && recipe_knn(t->recipe) &&
+        t->place.epoch % t->recipe->knn.every == 0) {
         rc = score_knn(t);
         if (rc == 0)
             rc = tell_knn(t);
@@ -357,10 +316,10 @@ static int prepare(struct train *t)
     if (rc == 0)
         rc = find_place(t);
     if (rc == 0)
-        rc = find_loaders(t);
+        rc = loaders_open(t->recipe, t->config->stop, &t->loaders);
     if (rc == 0)
         rc = open_recv(t);
-    if (rc == 0 && knn_wanted(t) && !t->config->resume)
+    if (rc == 0 && recipe_knn(t->recipe) && !t->config->resume)
         rc = score_knn(t);
     return rc;
 }
@@ -447,7 +406,7 @@ static void train_done(struct train *t)
     progress_close(t->progress);
     board_close(t->board);
     recv_close(t->recv);
-    embed_stop(t->embed);
+    loaders_close(&t->loaders);
     model_free(t->model);
     ops_close(t->ops);
     free(t->recipe_text);
