@@ -16,7 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The names that this thread's last file gave; kept until its next file. */
+enum { BASE_PATH_MAX = 4096 };
+
+/* The names that this thread's last file gave, behind those of its base; kept until its next file.
+ */
 struct seen {
     char key[CONF_KEY_MAX];
     int line;
@@ -24,6 +27,8 @@ struct seen {
 static _Thread_local struct {
     struct seen *v;
     size_t n, room;
+    size_t n_base; /* the first so many are the base's, once that is read */
+    char base[BASE_PATH_MAX];
 } seen;
 
 /* One pass over one piece of YAML. */
@@ -33,24 +38,38 @@ struct walk {
     struct conf_yaml *yaml;
     struct conf_where where;
     char key[CONF_KEY_MAX]; /* where.key: grows and shrinks as mappings open and close */
+    bool is_base, begun;    /* the file is another's base; a key of it has been read */
     struct conf_yaml_event event;
     struct conf_scalar list[CONF_LIST_MAX];
 };
 
+/* The last one counts; NULL when key was not there from number `from` on. */
+static const struct seen *seen_find(const char *key, size_t from)
+{
+    for (size_t i = seen.n; i > from; i--)
+        if (strcmp(seen.v[i - 1].key, key) == 0)
+            return &seen.v[i - 1];
+    return NULL;
+}
+
 int conf_line(const char *key)
 {
-    for (size_t i = 0; i < seen.n; i++)
-        if (strcmp(seen.v[i].key, key) == 0)
-            return seen.v[i].line;
-    return 0;
+    const struct seen *s = seen_find(key, 0);
+    return s ? s->line : 0;
+}
+
+const char *conf_line_base(const char *key)
+{
+    const struct seen *s = seen_find(key, 0);
+    return s && s < seen.v + seen.n_base ? seen.base : NULL;
 }
 
 /* The table bounds how many names can get here: unknown and double ones are errors. */
 static int seen_add(const struct conf_where *where)
 {
-    int first = conf_line(where->key);
-    if (first > 0)
-        return conf_fail(where, "is given twice, first in line %d", first);
+    const struct seen *first = seen_find(where->key, seen.n_base);
+    if (first)
+        return conf_fail(where, "is given twice, first in line %d", first->line);
     if (seen.n == seen.room) {
         size_t room = seen.room ? 2 * seen.room : 64;
         struct seen *v = realloc(seen.v, room * sizeof *v);
@@ -179,10 +198,47 @@ static int unknown_key(const struct walk *w)
 }
 
 static int walk_map(struct walk *w);
+static int load_file(const struct conf_table *table, void *base, const char *path,
+                     const struct conf_where *by);
+
+/* The other file's path, as seen from the folder of this one. */
+static int base_path(const struct walk *w, const char *name)
+{
+    const char *slash = name[0] == '/' ? NULL : strrchr(w->where.path, '/');
+    size_t folder = slash ? (size_t)(slash + 1 - w->where.path) : 0;
+    int n = snprintf(seen.base, sizeof seen.base, "%.*s%s", (int)folder, w->where.path, name);
+    return (size_t)n < sizeof seen.base ? 0 : conf_fail(&w->where, "the path is too long");
+}
+
+/* The file that comes behind the key. */
+static int walk_base(struct walk *w)
+{
+    if (!w->where.path)
+        return conf_fail(&w->where, "stands in files only");
+    if (w->is_base)
+        return conf_fail(&w->where, "this file is a base, which has none of its own");
+    if (w->begun)
+        return conf_fail(&w->where, "must be the first key of the file");
+    int rc = conf_yaml_next(w->yaml, &w->event);
+    if (rc < 0)
+        return rc;
+    if (w->event.kind != CONF_YAML_SCALAR || conf_scalar_null(&w->event.scalar) ||
+        !w->event.scalar.text[0])
+        return conf_fail(&w->where, "is not the name of a file");
+    w->begun = true;
+    rc = base_path(w, w->event.scalar.text);
+    if (rc == 0)
+        rc = load_file(w->table, w->base, seen.base, &w->where);
+    seen.n_base = seen.n;
+    return rc;
+}
 
 /* What stands behind w->key. */
 static int walk_key(struct walk *w)
 {
+    if (w->table->base && strcmp(w->key, "base") == 0)
+        return walk_base(w);
+    w->begun = true;
     struct conf_key found;
     int rc = conf_key_find(w->table, w->base, &w->where, &found);
     if (rc == 0 && found.kind == CONF_KEY_UNKNOWN)
@@ -227,18 +283,31 @@ static int walk_map(struct walk *w)
     }
 }
 
-int conf_load(const struct conf_table *table, void *base, const char *path)
+/* A base's absence is the fault of the line that named it. */
+static int file_text(const char *path, const struct conf_where *by, char **ret, size_t *ret_len)
+{
+    if (file_read(path, CONF_FILE_MAX, ret, ret_len) == 0)
+        return 0;
+    char why[ERR_TEXT_MAX / 2];
+    snprintf(why, sizeof why, "%s", err_text());
+    return by ? conf_fail(by, "%s", why) : -EINVAL; /* there is no line to name */
+}
+
+/* by: where the file is named as a base, or NULL. */
+static int load_file(const struct conf_table *table, void *base, const char *path,
+                     const struct conf_where *by)
 {
     auto_free char *text = NULL;
     size_t len;
-    seen.n = 0;
-    if (file_read(path, CONF_FILE_MAX, &text, &len) < 0)
-        return -EINVAL; /* the message is file_read's: there is no line to name */
+    int rc = file_text(path, by, &text, &len);
+    if (rc < 0)
+        return rc;
     auto_with(walk_done) struct walk w;
     walk_init(&w, &(struct conf_where){.path = path, .line = 1, .key = ""});
     w.table = table;
     w.base = base;
-    int rc = conf_yaml_new(text, len, &w.where, &w.yaml);
+    w.is_base = by != NULL;
+    rc = conf_yaml_new(text, len, &w.where, &w.yaml);
     if (rc == 0)
         rc = conf_yaml_next(w.yaml, &w.event);
     if (rc < 0 || w.event.kind == CONF_YAML_END)
@@ -249,6 +318,12 @@ int conf_load(const struct conf_table *table, void *base, const char *path)
     }
     rc = walk_map(&w);
     return rc < 0 ? rc : take_end(&w);
+}
+
+int conf_load(const struct conf_table *table, void *base, const char *path)
+{
+    seen.n = seen.n_base = 0;
+    return load_file(table, base, path, NULL);
 }
 
 int conf_set(const struct conf_table *table, void *base, const char *assignment)
@@ -275,7 +350,7 @@ static int line_around(const char *key)
     snprintf(group, sizeof group, "%s", key);
     for (char *dot = strrchr(group, '.'); dot; dot = strrchr(group, '.')) {
         *dot = 0;
-        if (conf_line(group) > 0)
+        if (conf_line(group) > 0 && !conf_line_base(group))
             return conf_line(group);
     }
     return 1;

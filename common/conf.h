@@ -65,6 +65,10 @@ struct conf_table {
     size_t n_options;
     const struct conf_map *maps;
     size_t n_maps;
+    /* With it, a file may begin with "base: FILE": another file of this table, read before the
+     * rest, so that this one's own keys hold. FILE is as seen from this file's folder, and has no
+     * base of its own. The text is for --help. NULL: there is no such key. */
+    const char *base;
 };
 
 /* Sets every option to its default; -EINVAL only for a broken table. */
@@ -98,8 +102,10 @@ int conf_dump(const struct conf_table *table, const void *base, FILE *out);
 void conf_help(const struct conf_table *table, FILE *out);
 void conf_man(const struct conf_table *table, FILE *out);
 
-/* The line of `key` in the file conf_load last read in this thread, 0 when it was not there: for
- * cross-field errors ("recipe.yaml:7: views.size ..."). */
+/* The line of `key` in the file conf_load last read in this thread, or else in its base; 0 when it
+ * was in neither: for cross-field errors ("recipe.yaml:7: views.size ..."). */
 int conf_line(const char *key);
+/* The base in which conf_line found it; NULL: in the file itself, or nowhere. */
+const char *conf_line_base(const char *key);
 
 #endif

@@ -111,6 +111,13 @@ static const char *help_default(const struct conf_option *o)
     return o->def ? o->def : "required";
 }
 
+/* The key "base" as a row like the options', for a table whose files may have it. */
+static struct conf_option base_row(const struct conf_table *table)
+{
+    return (struct conf_option){
+        .name = "base", .type = CONF_STR, .def = "none", .help = table->base};
+}
+
 /* Groups stand apart: "views.size" begins one behind "data.path", "tap" none behind "listen". */
 static bool begins_group(const struct conf_table *table, size_t i)
 {
@@ -122,39 +129,53 @@ static bool begins_group(const struct conf_table *table, size_t i)
     return !same && (name[word] || strchr(before, '.'));
 }
 
-void conf_help(const struct conf_table *table, FILE *out)
+static void help_row(const struct conf_option *o, int width, FILE *out)
 {
     enum { DEFAULT_WIDTH = 10 }; /* a longer one pushes its text to the next line */
+    const int indent = 2 + width + 2 + DEFAULT_WIDTH + 2;
     char meaning[1024];
+    int at = fprintf(out, "  %-*s  %s", width, o->name, help_default(o));
+    fprintf(out, "%s%*s", at + 2 > indent ? "\n" : "", at + 2 > indent ? indent : indent - at, "");
+    help_meaning(o, meaning, sizeof meaning);
+    page_wrap(meaning, indent, indent, out);
+}
+
+void conf_help(const struct conf_table *table, FILE *out)
+{
     int width = 0;
     for (size_t i = 0; i < table->n_options; i++) {
         int len = (int)strlen(table->options[i].name);
         width = len > width ? len : width;
     }
-    const int indent = 2 + width + 2 + DEFAULT_WIDTH + 2;
+    const struct conf_option base = base_row(table);
+    if (table->base) {
+        help_row(&base, width, out);
+        fputc('\n', out);
+    }
     for (size_t i = 0; i < table->n_options; i++) {
-        const struct conf_option *o = &table->options[i];
         if (begins_group(table, i))
             fputc('\n', out);
-        int at = fprintf(out, "  %-*s  %s", width, o->name, help_default(o));
-        fprintf(out, "%s%*s", at + 2 > indent ? "\n" : "", at + 2 > indent ? indent : indent - at,
-                "");
-        help_meaning(o, meaning, sizeof meaning);
-        page_wrap(meaning, indent, indent, out);
+        help_row(&table->options[i], width, out);
     }
+}
+
+static void man_row(const struct conf_option *o, FILE *out)
+{
+    char meaning[1024];
+    fputs(".TP\n\\fB", out);
+    page_roff_words(o->name, out);
+    fputs("\\fR  ", out);
+    page_roff_words(help_default(o), out);
+    fputc('\n', out);
+    help_meaning(o, meaning, sizeof meaning);
+    page_roff(meaning, out);
 }
 
 void conf_man(const struct conf_table *table, FILE *out)
 {
-    char meaning[1024];
-    for (size_t i = 0; i < table->n_options; i++) {
-        const struct conf_option *o = &table->options[i];
-        fputs(".TP\n\\fB", out);
-        page_roff_words(o->name, out);
-        fputs("\\fR  ", out);
-        page_roff_words(help_default(o), out);
-        fputc('\n', out);
-        help_meaning(o, meaning, sizeof meaning);
-        page_roff(meaning, out);
-    }
+    const struct conf_option base = base_row(table);
+    if (table->base)
+        man_row(&base, out);
+    for (size_t i = 0; i < table->n_options; i++)
+        man_row(&table->options[i], out);
 }

@@ -166,6 +166,8 @@ int main(int argc, char **argv)
     if (code >= 0)
         return code;
     int rc = recipe_load(&recipe, a.recipe, a.sets, a.n_sets);
+    if (rc == 0)
+        rc = recipe_trainable(&recipe, a.recipe, a.sets, a.n_sets);
     if (rc == 0) {
         catch_signals();
         rc = a.dry_run ? dry_run(&recipe) : train_run(&a.train);

@@ -113,7 +113,7 @@ static void free_at(struct model **model)
 int model_new(const struct recipe *recipe, struct ops *ops, struct model **ret)
 {
     struct spec spec;
-    int r = method_check(recipe);
+    int r = method_check(recipe, NULL);
     if (r < 0)
         return r;
     recipe_spec(recipe, &spec);

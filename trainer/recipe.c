@@ -211,7 +211,12 @@ static const struct conf_option options[] = {
      "of the back end; 0: one for each core"},
 };
 
-const struct conf_table recipe_table = {options, ARRAY_LEN(options), NULL, 0};
+const struct conf_table recipe_table = {
+    .options = options,
+    .n_options = ARRAY_LEN(options),
+    .base = "another recipe, as seen from this one's folder, whose keys hold where this one gives "
+            "none; the first key of the file",
+};
 
 /* --- checks across options --- */
 
@@ -231,13 +236,37 @@ static bool set_says(const struct origin *o, const char *key)
     return false;
 }
 
+/* A group around it is set as a whole: "method={name: moco}". */
+static bool set_says_around(const struct origin *o, const char *key)
+{
+    for (size_t i = 0; i < o->n_sets; i++) {
+        size_t len = strcspn(o->sets[i], "=");
+        if (strncmp(o->sets[i], key, len) == 0 && key[len] == '.')
+            return true;
+    }
+    return false;
+}
+
 /* The line of the file that says it, 0 when none does. */
 static int file_says(const struct origin *o, const char *key)
 {
     return o->path ? conf_line(key) : 0;
 }
 
-/* "recipe.yaml:7: views.blur.kernel must be odd", or "--set views.blur.kernel must be odd" */
+/* The innermost part of key's name that the file says, with its line; 0 when it says none of it. */
+static int line_near(const struct origin *o, const char *key, char said[CONF_NAME_MAX])
+{
+    snprintf(said, CONF_NAME_MAX, "%s", key);
+    for (;;) {
+        int line = file_says(o, said);
+        char *dot = strrchr(said, '.');
+        if (line > 0 || !dot)
+            return line;
+        *dot = 0;
+    }
+}
+
+/* "recipe.yaml:7: views.blur.kernel: 4 is not odd", or "--set views.blur.kernel: 4 is not odd" */
 __attribute__((format(printf, 3, 4))) static int bad(const struct origin *o, const char *key,
                                                      const char *format, ...)
 {
@@ -246,11 +275,13 @@ __attribute__((format(printf, 3, 4))) static int bad(const struct origin *o, con
     va_start(args, format);
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
-    if (set_says(o, key))
+    if (set_says(o, key) || (file_says(o, key) == 0 && set_says_around(o, key)))
         return err_set(-EINVAL, "--set %s: %s", key, what);
-    int line = file_says(o, key);
+    char said[CONF_NAME_MAX];
+    int line = line_near(o, key, said);
+    const char *base = line > 0 ? conf_line_base(said) : NULL;
     if (line > 0)
-        return err_set(-EINVAL, "%s:%d: %s: %s", o->path, line, key, what);
+        return err_set(-EINVAL, "%s:%d: %s: %s", base ? base : o->path, line, key, what);
     return err_set(-EINVAL, "%s: %s: %s", o->path ? o->path : "recipe", key, what);
 }
 
@@ -424,6 +455,18 @@ int recipe_load(struct recipe *recipe, const char *path, const char *const *sets
     if (rc == 0)
         method_resolve(recipe);
     return rc;
+}
+
+int recipe_trainable(const struct recipe *recipe, const char *path, const char *const *sets,
+                     size_t n_sets)
+{
+    const struct origin origin = {path, sets, n_sets};
+    const char *key;
+    if (method_check(recipe, &key) == 0)
+        return 0;
+    char why[ERR_TEXT_MAX / 2];
+    snprintf(why, sizeof why, "%s", err_text() + strlen(key) + strlen(": "));
+    return bad(&origin, key, "%s", why);
 }
 
 bool recipe_embedded(const struct recipe *recipe)

@@ -133,6 +133,11 @@ extern const struct conf_table recipe_table;
 /* Defaults, file (may be NULL), assignments in order, then every cross-field check. -EINVAL. */
 int recipe_load(struct recipe *recipe, const char *path, const char *const *sets, size_t n_sets);
 
+/* What a training run asks beyond that: the method must be able to use it (method_check). The same
+ * arguments, after a recipe_load that was fine. -EINVAL. */
+int recipe_trainable(const struct recipe *recipe, const char *path, const char *const *sets,
+                     size_t n_sets);
+
 /* --- recipe_spec.c: what the other rooms read from a recipe --- */
 
 /* The training spec that loaders are asked for: views.count large views, then views.small.count

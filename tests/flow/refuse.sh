@@ -37,6 +37,10 @@ echo 'run: {name: [' >"$dir/broken.yaml"
 refused 78 'broken.yaml:' "$dir/broken.yaml"
 refused 78 'views.count' "$r" --set views.count=3
 refused 78 'views.small.count: 6; simsiam takes no small views' "$r" --set views.small.count=6
+sed 's/^method: {/method: {name: moco, queue: {size: 100}, /' "$r" >"$dir/queue.yaml"
+refused 78 'queue.yaml:5: method.queue.size: 100 keys are no whole number of batches of 12' "$dir/queue.yaml"
+sed 's/^method: {/method: {name: supervised, /' "$r" >"$dir/classes.yaml"
+refused 78 'classes.yaml:5: method.classes: supervised needs the number of classes' "$dir/classes.yaml"
 refused 78 'views.blur.kernel' "$r" --set views.blur.kernel=4
 refused 78 'abacus' "$r" --set device.ops=abacus
 

@@ -371,6 +371,126 @@ static void test_broken_tables(void **state)
     }
 }
 
+/* --- bases --- */
+
+static const struct conf_table with_base = {options, ARRAY_LEN(options), maps, ARRAY_LEN(maps),
+                                            "another file"};
+static char folder[] = "test_conf_base.XXXXXX";
+static char below[64], above[64];
+
+static void put(const char *name, const char *text)
+{
+    FILE *f = fopen(name, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static int setup_bases(void **state)
+{
+    if (!mkdtemp(folder))
+        return -1;
+    snprintf(below, sizeof below, "%s/below.yaml", folder);
+    snprintf(above, sizeof above, "%s/above.yaml", folder);
+    return setup(state);
+}
+
+static int teardown_bases(void **state)
+{
+    (void)state;
+    unlink(below);
+    unlink(above);
+    rmdir(folder);
+    snprintf(folder, sizeof folder, "test_conf_base.XXXXXX");
+    return 0;
+}
+
+/* What this file says holds, group by group down to the single key; the rest is its base's. */
+static void test_base(void **state)
+{
+    (void)state;
+    put(below, "run: {name: below,\n      seed: 5}\nviews: {size: 32, sigma: [.2, .3]}\n"
+               "datasets: {a: {path: p, limit: 3}}\n");
+    put(above, "base: below.yaml\n\nrun: {name: above}\nviews:\n  size: 64\n"
+               "datasets: {a: {limit: 4}, b: {path: q}}\n");
+    if (conf_load(&with_base, &owner, above) < 0)
+        fail_msg("%s", err_text());
+    assert_string_equal(owner.run.name, "above");
+    assert_int_equal(owner.run.seed, 5);
+    assert_int_equal(owner.views.size, 64);
+    assert_true(owner.views.sigma[0] == .2);
+    assert_int_equal(owner.n_datasets, 2);
+    assert_int_equal(owner.datasets[0].limit, 4);
+    assert_string_equal(owner.datasets[0].path, "p");
+    assert_int_equal(conf_line("run.name"), 3);
+    assert_null(conf_line_base("run.name"));
+    assert_int_equal(conf_line("run.seed"), 2);
+    assert_string_equal(conf_line_base("run.seed"), below);
+    assert_int_equal(conf_line("views"), 4);
+    assert_int_equal(conf_line("optim"), 0);
+    assert_null(conf_line_base("optim"));
+    /* the next file has no base: nothing is left of this one */
+    assert_int_equal(conf_load(&with_base, &owner, below), 0);
+    assert_null(conf_line_base("run.seed"));
+    char full[4200];
+    assert_non_null(realpath(below, full));
+    char text[4300];
+    snprintf(text, sizeof text, "base: %s\n", full);
+    put(above, text);
+    setup(NULL);
+    assert_int_equal(conf_load(&with_base, &owner, above), 0);
+    assert_string_equal(owner.run.name, "below");
+}
+
+static void test_refused_bases(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *below, *above, *says;
+    } rows[] = {
+        {"run: {sed: 1}\n", "base: below.yaml\n",
+         "below.yaml:1: run.sed: unknown key; the nearest known one is 'run.seed'"},
+        {"run: {seed: 1}\nrun: {seed: 2}\n", "base: below.yaml\n",
+         "below.yaml:2: run: is given twice, first in line 1"},
+        {"run: {seed: 1}\n", "base: below.yaml\nrun: {seed: 2}\n\nrun: {seed: 3}\n",
+         "above.yaml:4: run: is given twice, first in line 2"},
+        {"", "run: {seed: 1}\nbase: below.yaml\n",
+         "above.yaml:2: base: must be the first key of the file"},
+        {"", "base: below.yaml\nbase: below.yaml\n",
+         "above.yaml:2: base: must be the first key of the file"},
+        {"base: other.yaml\n", "base: below.yaml\n",
+         "below.yaml:1: base: this file is a base, which has none of its own"},
+        {"", "base: above.yaml\n", /* a circle is a base with a base */
+         "above.yaml:1: base: this file is a base, which has none of its own"},
+        {"", "base: [below.yaml]\n", "above.yaml:1: base: is not the name of a file"},
+        {"", "base: ''\n", "above.yaml:1: base: is not the name of a file"},
+        {"", "base:\n", "above.yaml:1: base: is not the name of a file"},
+        {"- 1\n", "base: below.yaml\n", "below.yaml:1: the file must be a mapping of options"},
+        {"run: {\n", "base: below.yaml\n", "below.yaml:1: not valid YAML"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        put(below, rows[i].below);
+        put(above, rows[i].above);
+        setup(NULL);
+        int rc = conf_load(&with_base, &owner, above);
+        char expected[200];
+        snprintf(expected, sizeof expected, "%s/%s", folder, rows[i].says);
+        if (rc != -EINVAL || strncmp(err_text(), expected, strlen(expected)) != 0)
+            fail_msg("%d %s: not %s", rc, rc < 0 ? err_text() : "accepted", expected);
+    }
+    unlink(below);
+    put(above, "\nbase: below.yaml\n");
+    assert_int_equal(conf_load(&with_base, &owner, above), -EINVAL);
+    char expected[200];
+    snprintf(expected, sizeof expected, "%s:2: base: %s: No such file or directory", above, below);
+    assert_string_equal(err_text(), expected);
+    assert_int_equal(conf_set(&with_base, &owner, "base=below.yaml"), -EINVAL);
+    assert_string_equal(err_text(), "--set base: stands in files only");
+    put(above, "base: below.yaml\n"); /* a table without bases knows no such key */
+    assert_int_equal(conf_load(&table, &owner, above), -EINVAL);
+    assert_non_null(strstr(err_text(), "base: unknown key"));
+}
+
 #define FRESH(test) cmocka_unit_test_setup(test, setup)
 
 int main(void)
@@ -380,9 +500,17 @@ int main(void)
         return 1;
     close(fd);
     const struct CMUnitTest tests[] = {
-        FRESH(test_defaults),      FRESH(test_load),       FRESH(test_little_files),
-        FRESH(test_refused_files), FRESH(test_long_texts), FRESH(test_unreadable_files),
-        FRESH(test_set),           FRESH(test_complete),   FRESH(test_broken_tables),
+        FRESH(test_defaults),
+        FRESH(test_load),
+        FRESH(test_little_files),
+        FRESH(test_refused_files),
+        FRESH(test_long_texts),
+        FRESH(test_unreadable_files),
+        FRESH(test_set),
+        FRESH(test_complete),
+        FRESH(test_broken_tables),
+        cmocka_unit_test_setup_teardown(test_base, setup_bases, teardown_bases),
+        cmocka_unit_test_setup_teardown(test_refused_bases, setup_bases, teardown_bases),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     unlink(path);

@@ -207,12 +207,36 @@ static void test_man(void **state)
     assert_non_null(strstr(text, "\\fBa.deep.number\\fR  1\na number (number in 0..9 s)\n"));
 }
 
+/* A table whose files may have a base says so before its options. */
+static void test_base(void **state)
+{
+    (void)state;
+    struct conf_table with = table;
+    with.base = "another file";
+    char *text[2] = {NULL};
+    size_t len;
+    for (int i = 0; i < 2; i++) {
+        FILE *out = open_memstream(&text[i], &len);
+        assert_non_null(out);
+        (i ? conf_man : conf_help)(&with, out);
+        fclose(out);
+    }
+    static const char *const begins[] = {
+        "  base                none        another file\n\n  a.text ",
+        ".TP\n\\fBbase\\fR  none\nanother file\n.TP\n\\fBa.text",
+    };
+    for (int i = 0; i < 2; i++)
+        assert_ptr_equal(strstr(text[i], begins[i]), text[i]);
+    free(text[0]);
+    free(text[1]);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_layout),      cmocka_unit_test(test_reads_back),
         cmocka_unit_test(test_write_error), cmocka_unit_test(test_help),
-        cmocka_unit_test(test_man),
+        cmocka_unit_test(test_man),         cmocka_unit_test(test_base),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -158,6 +158,59 @@ static void test_line_numbers(void **state)
     assert_non_null(strstr(err_text(), "data.dataset"));
 }
 
+/* What a method cannot use, with its place: the option, else the group around it that the file has,
+ * in the file or in its base. */
+static void test_trainable(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *set, *says; /* says: behind the file's name, or alone after --set */
+    } rows[] = {
+        {"run: {name: r}\ndata: {dataset: d, path: p}\nviews: {size: 8,\n  count: 3}\n", NULL,
+         ":4: views.count: 3; simsiam takes 2 views of an image"},
+        {"run: {name: r}\ndata: {dataset: d, path: p}\nviews:\n  small: {count: 6}\n", NULL,
+         ":4: views.small.count: 6; simsiam takes no small views"},
+        {"run: {name: r}\ndata: {dataset: d, path: p}\nmethod: {name: supervised}\n", NULL,
+         ":3: method.classes: supervised needs the number of classes"},
+        {"run: {name: r}\ndata: {dataset: d, path: p, batch: 96}\nmethod:\n  name: moco\n", NULL,
+         ":3: method.queue.size: 65536 keys are no whole number of batches of 96"},
+        {"run: {name: r}\ndata: {dataset: d, path: p}\n", "method={name: moco, queue: {size: 9}}",
+         "--set method.queue.size: 9 keys are no whole number of batches of 256"},
+        {"run: {name: r}\ndata: {dataset: d, path: p}\n", "views.count=4",
+         "--set views.count: 4; simsiam takes 2 views of an image"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct recipe r;
+        const char *const *sets = rows[i].set ? &rows[i].set : NULL;
+        put_file(rows[i].text);
+        if (recipe_load(&r, path, sets, sets != NULL) < 0)
+            fail_msg("%s", err_text());
+        char expected[256];
+        snprintf(expected, sizeof expected, "%s%s", rows[i].says[0] == ':' ? path : "",
+                 rows[i].says);
+        assert_int_equal(recipe_trainable(&r, path, sets, sets != NULL), -EINVAL);
+        assert_string_equal(err_text(), expected);
+    }
+    struct recipe r;
+    put_file(least);
+    assert_int_equal(recipe_load(&r, path, NULL, 0), 0);
+    assert_int_equal(recipe_trainable(&r, path, NULL, 0), 0);
+    char above[80];
+    snprintf(above, sizeof above, "%s/above.yaml", folder);
+    FILE *f = fopen(above, "w");
+    assert_non_null(f);
+    fputs("base: r.yaml\nrun: {name: s}\n", f);
+    fclose(f);
+    put_file("run: {name: r}\ndata: {dataset: d, path: p}\n\nviews: {count: 5}\n");
+    assert_int_equal(recipe_load(&r, above, NULL, 0), 0);
+    assert_int_equal(recipe_trainable(&r, above, NULL, 0), -EINVAL);
+    unlink(above);
+    char expected[256];
+    snprintf(expected, sizeof expected, "%s:4: views.count: 5; simsiam takes 2 views of an image",
+             path);
+    assert_string_equal(err_text(), expected);
+}
+
 /* Views of every count and kind load: what a method can use of them is the model's to say. */
 static void test_views(void **state)
 {
@@ -271,6 +324,7 @@ int main(void)
         cmocka_unit_test(test_defaults),        cmocka_unit_test(test_refused),
         cmocka_unit_test(test_line_numbers),    cmocka_unit_test(test_views),
         cmocka_unit_test(test_dump_reads_back), cmocka_unit_test(test_shipped),
+        cmocka_unit_test(test_trainable),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -69,6 +69,8 @@ int frozen_open(struct frozen *frozen, const struct frozen_options *o)
 {
     int rc = recipe_load(&frozen->recipe, o->recipe, o->sets, o->n_sets);
     if (!rc)
+        rc = recipe_trainable(&frozen->recipe, o->recipe, o->sets, o->n_sets);
+    if (!rc)
         rc = ops_open(frozen->recipe.device.ops, (int)frozen->recipe.device.threads, &frozen->ops);
     if (!rc)
         rc = model_new(&frozen->recipe, frozen->ops, &frozen->model);

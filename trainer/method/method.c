@@ -9,7 +9,9 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 
 const struct method *const methods[METHODS] = {
     [METHOD_SIMSIAM] = &method_simsiam, [METHOD_MOCO] = &method_moco,
@@ -59,22 +61,34 @@ void method_resolve(struct recipe *r)
     resolve_int(&r->method.prototypes.frozen, d->prototypes_frozen);
 }
 
-int method_check(const struct recipe *r)
+__attribute__((format(printf, 3, 4))) static int blame(const char *key, const char **ret_key,
+                                                       const char *format, ...)
+{
+    char what[ERR_TEXT_MAX / 2];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(what, sizeof what, format, args);
+    va_end(args);
+    if (ret_key)
+        *ret_key = key;
+    return err_set(-EINVAL, "%s: %s", key, what);
+}
+
+int method_check(const struct recipe *r, const char **ret_key)
 {
     const struct method *m = method_of(r);
     const char *name = m->name;
     if (r->views.count != METHOD_LARGE_VIEWS)
-        return err_set(-EINVAL, "views.count: %" PRId64 "; %s takes %d views of an image",
-                       r->views.count, name, METHOD_LARGE_VIEWS);
+        return blame("views.count", ret_key, "%" PRId64 "; %s takes %d views of an image",
+                     r->views.count, name, METHOD_LARGE_VIEWS);
     if (r->views.small.count > 0 && !m->small_views)
-        return err_set(-EINVAL, "views.small.count: %" PRId64 "; %s takes no small views",
-                       r->views.small.count, name);
+        return blame("views.small.count", ret_key, "%" PRId64 "; %s takes no small views",
+                     r->views.small.count, name);
     if (m->labels && r->method.classes < 2)
-        return err_set(-EINVAL, "method.classes: %s needs the number of classes", name);
+        return blame("method.classes", ret_key, "%s needs the number of classes", name);
     if (m->defaults.queue > 0 && r->method.queue.size % r->data.batch != 0)
-        return err_set(-EINVAL,
-                       "method.queue.size: %" PRId64
-                       " keys are no whole number of batches of %" PRId64,
-                       r->method.queue.size, r->data.batch);
+        return blame("method.queue.size", ret_key,
+                     "%" PRId64 " keys are no whole number of batches of %" PRId64,
+                     r->method.queue.size, r->data.batch);
     return 0;
 }

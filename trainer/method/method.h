@@ -77,8 +77,10 @@ const struct method *method_of(const struct recipe *recipe);
 /* Puts the method's own defaults where method.* is 0. */
 void method_resolve(struct recipe *recipe);
 
-/* -EINVAL, with the key first in the message, for what the method cannot use: views, classes, a
- * queue that batches do not fill evenly. */
-int method_check(const struct recipe *recipe);
+/* -EINVAL for what the method cannot use: views, classes, a queue that batches do not fill evenly.
+ * The message begins with the option to blame and ": "; it is also in *ret_key, unless that is
+ * NULL.
+ */
+int method_check(const struct recipe *recipe, const char **ret_key);
 
 #endif
