@@ -5,7 +5,9 @@
 #include "test.h"
 
 #include "trainer/recipe.h"
+#include "trainer/resnet.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -282,40 +284,132 @@ static void test_dump_reads_back(void **state)
     assert_memory_equal(da, db, DIGEST_BYTES); /* the loaders see the same run */
 }
 
-/* Every recipe that is shipped loads, and AugSelf's twin differs in nothing but its heads. */
-static void test_shipped(void **state)
+/* --- what is shipped --- */
+
+#define SHIPPED TESTS_DIR "/../deploy/recipes"
+
+/* The recipe of that name; its loader is elsewhere or, where it is its own, anywhere. */
+static void load_shipped(struct recipe *r, const char *name)
+{
+    char file[1024];
+    const char *set = strncmp(name, "tiny64-", 7) == 0 ? "data.path=/anywhere" : "data.retry=1";
+    snprintf(file, sizeof file, SHIPPED "/%s.yaml", name);
+    memset(r, 0, sizeof *r);
+    if (recipe_load(r, file, &set, 1) < 0 || recipe_trainable(r, file, &set, 1) < 0)
+        fail_msg("%s", err_text());
+    assert_string_equal(r->run.name, name);
+}
+
+static char *text_of(const struct recipe *r)
+{
+    char *text;
+    size_t len;
+    FILE *f = open_memstream(&text, &len);
+    assert_non_null(f);
+    assert_int_equal(conf_dump(&recipe_table, r, f), 0);
+    fclose(f);
+    return text;
+}
+
+/* AugSelf's twin differs in nothing but its heads: crop's and color's weight, one number. */
+static void check_twin(const char *name, const char *augself)
+{
+    static struct recipe r[2];
+    load_shipped(&r[0], name);
+    load_shipped(&r[1], augself);
+    assert_true(r[0].augself.crop == 0 && r[0].augself.color == 0);
+    double lambda = strncmp(name, "imagenet100-", 12) == 0 ? .5 : 1;
+    assert_true(r[1].augself.crop == lambda && r[1].augself.color == lambda);
+    char *text[2];
+    for (int k = 0; k < 2; k++) {
+        snprintf(r[k].run.name, sizeof r[k].run.name, "same");
+        r[k].augself.crop = r[k].augself.color = 0;
+        text[k] = text_of(&r[k]);
+    }
+    assert_string_equal(text[0], text[1]);
+    free(text[0]);
+    free(text[1]);
+}
+
+static void test_twins(void **state)
 {
     (void)state;
-    static const char *const twins[][2] = {
-        {"quickstart-simsiam", "quickstart-simsiam-augself"},
-        {"stl10-simsiam", "stl10-simsiam-augself"},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(twins); i++) {
-        struct recipe r[2];
-        memset(r, 0, sizeof r);
-        for (int k = 0; k < 2; k++) {
-            char file[1024];
-            snprintf(file, sizeof file, TESTS_DIR "/../deploy/recipes/%s.yaml", twins[i][k]);
-            if (recipe_load(&r[k], file, NULL, 0) < 0)
-                fail_msg("%s", err_text());
-            assert_string_equal(r[k].run.name, twins[i][k]);
-        }
-        assert_true(r[0].augself.crop == 0 && r[0].augself.color == 0);
-        assert_true(r[1].augself.crop > 0 && r[1].augself.color > 0);
-        char *text[2] = {NULL};
-        for (int k = 0; k < 2; k++) {
-            size_t len;
-            snprintf(r[k].run.name, sizeof r[k].run.name, "same");
-            r[k].augself.crop = r[k].augself.color = 0;
-            FILE *f = open_memstream(&text[k], &len);
-            assert_non_null(f);
-            assert_int_equal(conf_dump(&recipe_table, &r[k], f), 0);
-            fclose(f);
-        }
-        assert_string_equal(text[0], text[1]);
-        free(text[0]);
-        free(text[1]);
+    DIR *dir = opendir(SHIPPED);
+    assert_non_null(dir);
+    size_t twins = 0;
+    for (struct dirent *e; (e = readdir(dir));) {
+        char name[256];
+        snprintf(name, sizeof name, "%.*s", (int)strcspn(e->d_name, "."), e->d_name);
+        char *end = strstr(name, "-augself");
+        if (!end)
+            continue;
+        char plain[256];
+        snprintf(plain, sizeof plain, "%.*s", (int)(end - name), name);
+        check_twin(plain, name);
+        twins++;
     }
+    closedir(dir);
+    assert_int_equal(twins, 6 + 6 + 2 + 3 + 1); /* STL10, ImageNet100, CIFAR-10, small, flowers */
+}
+
+/* The paper's table: what a recipe must say, whatever it stands on. */
+static void test_paper(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        const char *backbone;
+        int64_t size, kernel, epochs, layers;
+        double lr, decay, mean;
+    } rows[] = {
+        {"stl10-simsiam", "resnet18", 96, 9, 200, 2, .03, 5e-4, .43},
+        {"stl10-simsiam-augself", "resnet18", 96, 9, 200, 2, .03, 5e-4, .43},
+        {"stl10-moco", "resnet18", 96, 9, 200, 2, .03, 5e-4, .43},
+        {"stl10-simclr", "resnet18", 96, 9, 200, 2, .03, 5e-4, .43},
+        {"stl10-byol", "resnet18", 96, 9, 200, 2, .03, 5e-4, .43},
+        {"stl10-swav", "resnet18", 96, 9, 200, 2, .03, 5e-4, .43},
+        {"imagenet100-simsiam", "resnet50", 224, 23, 500, 3, .05, 1e-4, .485},
+        {"imagenet100-moco", "resnet50", 224, 23, 500, 2, .03, 1e-4, .485},
+        {"imagenet100-supervised", "resnet50", 224, 23, 100, 0, .1, 1e-4, .485},
+    };
+    static struct recipe r;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        load_shipped(&r, rows[i].name);
+        assert_string_equal(resnet_names[r.model.backbone], rows[i].backbone);
+        assert_int_equal(r.model.width, 64);
+        assert_int_equal(r.data.batch, 256);
+        assert_int_equal(r.views.size, rows[i].size);
+        assert_int_equal(r.views.law.blur.kernel, rows[i].kernel);
+        assert_int_equal(r.optim.epochs, rows[i].epochs);
+        assert_int_equal(r.method.projector.layers, rows[i].layers);
+        assert_true(r.optim.base_lr == rows[i].lr && r.optim.weight_decay == rows[i].decay);
+        assert_true(r.optim.momentum == .9 && r.optim.warmup == 0);
+        assert_int_equal(r.optim.schedule, SCHEDULE_COSINE);
+        assert_int_equal(r.optim.schedule_unit, SCHEDULE_EPOCH);
+        assert_true(r.views.mean[0] == rows[i].mean);
+        assert_true(r.views.law.crop.scale[0] == .2 && r.views.law.jitter.hue == .1);
+    }
+    load_shipped(&r, "stl10-moco");
+    assert_int_equal(r.method.queue.size, 65536);
+    assert_true(r.method.momentum == .999 && r.method.temperature == .2);
+    assert_int_equal(r.method.projector.hidden, 512);
+    assert_int_equal(r.method.projector.dim, 128);
+    load_shipped(&r, "stl10-simclr");
+    assert_true(r.method.temperature == .2 && r.method.projector.dim == 128);
+    load_shipped(&r, "stl10-byol");
+    assert_true(r.method.momentum == .996 && r.method.predictor.dim == 4096);
+    assert_int_equal(r.method.momentum_schedule, MOMENTUM_COSINE);
+    assert_int_equal(r.method.projector.hidden, 4096);
+    assert_int_equal(r.method.projector.dim, 256);
+    load_shipped(&r, "stl10-swav");
+    assert_int_equal(r.method.prototypes.count, 100);
+    assert_int_equal(r.method.prototypes.frozen, 410);
+    assert_true(r.method.temperature == .1 && r.method.sinkhorn.epsilon == .05);
+    assert_int_equal(r.method.sinkhorn.iterations, 3);
+    load_shipped(&r, "stl10-simsiam-crop");
+    assert_true(r.augself.crop == 1 && r.augself.color == 0);
+    load_shipped(&r, "stl10-simsiam-color");
+    assert_true(r.augself.crop == 0 && r.augself.color == 1);
 }
 
 int main(void)
@@ -323,8 +417,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),        cmocka_unit_test(test_refused),
         cmocka_unit_test(test_line_numbers),    cmocka_unit_test(test_views),
-        cmocka_unit_test(test_dump_reads_back), cmocka_unit_test(test_shipped),
-        cmocka_unit_test(test_trainable),
+        cmocka_unit_test(test_dump_reads_back), cmocka_unit_test(test_twins),
+        cmocka_unit_test(test_paper),           cmocka_unit_test(test_trainable),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
