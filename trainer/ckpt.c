@@ -298,23 +298,6 @@ int ckpt_load(struct net *net, const char *path, struct ckpt_place *ret)
     return 0;
 }
 
-int ckpt_load_backbone(struct net *net, const char *path)
-{
-    auto_with(in_fn) struct safetensors *st = NULL;
-    int rc = safetensors_open(path, &st);
-    const size_t prefix = sizeof backbone_prefix - 1;
-    for (int fill = 0; rc == 0 && fill < 2; fill++) { /* check all before touching the net */
-        struct filling f;
-        for (size_t i = 0; rc == 0 && filling_at(net, i, &f); i++) {
-            if (!filling_is(&f) || strncmp(f.name, backbone_prefix, prefix) != 0)
-                continue;
-            memmove(f.name, f.name + prefix, strlen(f.name + prefix) + 1);
-            rc = load_tensor(net, st, &f, fill);
-        }
-    }
-    return rc;
-}
-
 /* --- the folder --- */
 
 int ckpt_path(const char *folder, uint64_t step, char *ret, size_t cap)

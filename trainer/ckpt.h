@@ -41,11 +41,8 @@ int ckpt_latest(const char *folder, uint64_t *ret_step);
 /* Removes all but the `keep` newest; step 0 always stays. */
 int ckpt_prune(const char *folder, uint64_t keep);
 
-/* "backbone.*" without the prefix: torchvision's state_dict, but for its classifier fc. */
+/* "backbone.*" without the prefix: torchvision's state_dict, but for its classifier fc. Back: import.
+ */
 int ckpt_save_backbone(struct net *net, const char *path);
-
-/* Reads such a file into the net's "backbone.*", checked whole before anything changes; tensors
- * that the backbone does not have (a classifier's fc) are passed over. -EBADMSG / -ENOENT. */
-int ckpt_load_backbone(struct net *net, const char *path);
 
 #endif

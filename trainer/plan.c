@@ -5,7 +5,7 @@
 
 #include "common/auto.h"
 #include "common/err.h"
-#include "trainer/augself.h"
+#include "trainer/import.h"
 #include "trainer/loaders.h"
 #include "trainer/method/method.h"
 #include "trainer/model.h"
@@ -103,6 +103,8 @@ int plan_model(const struct recipe *r, struct plan *ret)
         rc = dry_open(&ops);
     if (rc == 0)
         rc = model_new(r, ops, &model);
+    if (rc == 0 && r->model.weights[0])
+        rc = import_backbone(model_net(model), r->model.weights);
     if (rc == 0)
         rc = model_infer(model, NULL, 0, NULL);
     if (rc < 0)

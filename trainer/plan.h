@@ -32,7 +32,8 @@ struct plan {
 };
 
 /* All but the data: the model is built and takes a step on a back end that computes nothing
- * (ops/dry.h). -EINVAL where the recipe fits no model, and where its back end cannot be opened. */
+ * (ops/dry.h). -EINVAL where the recipe fits no model, and where its back end cannot be opened;
+ * import_backbone's errors for model.weights. */
 int plan_model(const struct recipe *recipe, struct plan *ret);
 
 /* Asks the recipe's loaders, or a private one, for the dataset's size. Loaders that do not answer

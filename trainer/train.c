@@ -11,6 +11,7 @@
 #include "common/stat.h"
 #include "trainer/board.h"
 #include "trainer/ckpt.h"
+#include "trainer/import.h"
 #include "trainer/knn.h"
 #include "trainer/loaders.h"
 #include "trainer/progress.h"
@@ -56,7 +57,11 @@ struct train {
 static int make_model(struct train *t)
 {
     int rc = ops_open(t->recipe->device.ops, (int)t->recipe->device.threads, &t->ops);
-    return rc < 0 ? rc : model_new(t->recipe, t->ops, &t->model);
+    if (rc == 0)
+        rc = model_new(t->recipe, t->ops, &t->model);
+    if (rc == 0 && t->recipe->model.weights[0] && !t->config->resume)
+        rc = import_backbone(model_net(t->model), t->recipe->model.weights);
+    return rc;
 }
 
 static int dump_recipe(struct train *t)

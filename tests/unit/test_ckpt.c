@@ -148,31 +148,6 @@ static void test_contents(void **state)
     net_free(net);
 }
 
-/* Another net takes the backbone, keeps its heads, and is untouched by a file that lacks a tensor.
- */
-static void test_backbone_load(void **state)
-{
-    (void)state;
-    struct net *from = make_net(2), *to = make_net(2);
-    fill_net(from, 10);
-    fill_net(to, 30);
-    assert_int_equal(ckpt_save(to, &place, "", path), 0);
-    assert_int_equal(ckpt_load_backbone(to, path), -ENOENT); /* its names have a prefix */
-    float host[256];
-    assert_int_equal(net_store(to, &to->param[0], to->param[0].w, host), 0);
-    assert_true(host[107] == 30 + 107.0f / 1000);
-
-    assert_int_equal(ckpt_save_backbone(from, other), 0);
-    assert_int_equal(ckpt_load_backbone(to, other), 0);
-    assert_int_equal(net_store(to, &to->param[0], to->param[0].w, host), 0);
-    assert_true(host[107] == 10 + 107.0f / 1000);
-    const struct param *head = net_find_param(to, "predictor.0.weight");
-    assert_int_equal(net_store(to, head, head->w, host), 0);
-    assert_true(host[9] == 32 + 9.0f / 1000);
-    net_free(from);
-    net_free(to);
-}
-
 /* The value that tells whether a net was touched. */
 static float first_weight(struct net *net)
 {
@@ -322,9 +297,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_contents),
-        cmocka_unit_test(test_other_shapes), cmocka_unit_test(test_backbone_load),
-        cmocka_unit_test(test_foreign),      cmocka_unit_test(test_cut),
-        cmocka_unit_test(test_folder),
+        cmocka_unit_test(test_other_shapes), cmocka_unit_test(test_foreign),
+        cmocka_unit_test(test_cut),          cmocka_unit_test(test_folder),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -40,7 +40,8 @@ struct frozen_options {
  * one, 0 when it is the verb's own, -EINVAL. */
 #define FROZEN_OPTIONS                                                                             \
     {"backbone", "FILE", 'b',                                                                      \
-     "backbone.safetensors, or any ResNet state_dict in torchvision's names", USAGE_REQUIRED},     \
+     "backbone.safetensors, a checkpoint, or another trainer's state_dict: as model.weights",      \
+     USAGE_REQUIRED},                                                                              \
     {                                                                                              \
         "set", "KEY=VALUE", 's', "override one key of the recipe; VALUE is YAML", USAGE_REPEATED   \
     }

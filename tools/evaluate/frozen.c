@@ -5,7 +5,7 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "tools/evaluate/evaluate.h"
-#include "trainer/ckpt.h"
+#include "trainer/import.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -75,7 +75,7 @@ int frozen_open(struct frozen *frozen, const struct frozen_options *o)
     if (!rc)
         rc = model_new(&frozen->recipe, frozen->ops, &frozen->model);
     if (!rc)
-        rc = ckpt_load_backbone(model_net(frozen->model), o->backbone);
+        rc = import_backbone(model_net(frozen->model), o->backbone);
     if (!rc)
         rc = loaders_open(frozen, o);
     return rc;
