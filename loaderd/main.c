@@ -21,7 +21,8 @@ static const struct usage_option options[] = {
 static const struct usage_section sections[] = {
     {"Signals",
      "SIGTERM and SIGINT end the daemon well: trainers are told, what they have asked for "
-     "is finished and sent within 25 s. A second one ends it at once."},
+     "is finished and sent within 25 s. A second one ends it at once. SIGHUP "
+     "ends nothing and reloads nothing."},
     {"Environment",
      "NOTIFY_SOCKET, WATCHDOG_USEC: a service manager's; it is told of readiness, of a "
      "line of figures each second, of life and of the end. JOURNAL_STREAM: log lines "

@@ -56,7 +56,7 @@ struct daemon {
     uv_check_t check;
     uv_idle_t awake;
     uv_timer_t safety, retry, status, watchdog, drain;
-    uv_signal_t terminate, interrupt;
+    uv_signal_t terminate, interrupt, hangup;
 };
 
 /* --- the stages --- */
@@ -118,6 +118,15 @@ static void on_signal(uv_signal_t *handle, int signal)
     log_note("signal %d", signal);
     if (life_signal(&d->life, uv_now(&d->loop)))
         begin_stage(d);
+}
+
+/* What services are told to reload by, and what a closed terminal sends: neither ends a loader that
+ * trainers rely on. */
+static void on_hangup(uv_signal_t *handle, int signal)
+{
+    (void)handle;
+    (void)signal;
+    log_note("SIGHUP: nothing is read again while the daemon runs; a restart does that");
 }
 
 static void worker_fatal(void *hint, int code)
@@ -237,12 +246,15 @@ static int open_loop(struct daemon *d)
     d->loop_open = true;
     uv_signal_init(&d->loop, &d->terminate);
     uv_signal_init(&d->loop, &d->interrupt);
+    uv_signal_init(&d->loop, &d->hangup);
     d->terminate.data = d->interrupt.data = d;
     r = uv_async_init(&d->loop, &d->slot_back, on_slot_back);
     if (r == 0)
         r = uv_signal_start(&d->terminate, on_signal, SIGTERM);
     if (r == 0)
         r = uv_signal_start(&d->interrupt, on_signal, SIGINT);
+    if (r == 0)
+        r = uv_signal_start(&d->hangup, on_hangup, SIGHUP);
     return r < 0 ? err_set(r, "event loop: %s", uv_strerror(r)) : 0;
 }
 
@@ -343,6 +355,7 @@ static void set_up_process(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
+    signal(SIGHUP, SIG_IGN); /* until the loop hears it */
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
         limit.rlim_cur = limit.rlim_max;
@@ -374,7 +387,7 @@ static void close_handles(struct daemon *d)
         (uv_handle_t *)&d->prepare,   (uv_handle_t *)&d->check,    (uv_handle_t *)&d->awake,
         (uv_handle_t *)&d->safety,    (uv_handle_t *)&d->retry,    (uv_handle_t *)&d->drain,
         (uv_handle_t *)&d->status,    (uv_handle_t *)&d->watchdog, (uv_handle_t *)&d->terminate,
-        (uv_handle_t *)&d->interrupt,
+        (uv_handle_t *)&d->interrupt, (uv_handle_t *)&d->hangup,
     };
     for (size_t i = 0; i < ARRAY_LEN(own); i++)
         if (own[i]->type != UV_UNKNOWN_HANDLE) /* the beginning came this far */

@@ -66,6 +66,22 @@ static void test_interrupt(void **state)
     assert_nothing_left();
 }
 
+/* SIGHUP ends nothing, whenever it comes, and says that it reads nothing. */
+static void test_hangup(void **state)
+{
+    (void)state;
+    node_start(&node);
+    struct client *c = client_ready(&node, 1);
+    struct print whole = client_get(c, 0, 0);
+    kill(node.pid, SIGHUP);
+    assert_same(client_get(c, 0, 0), whole);
+    kill(node.pid, SIGTERM); /* heard after the other */
+    assert_int_equal(node_wait(&node), 0);
+    assert_true(node_logged(&node, "SIGHUP: nothing is read again"));
+    client_free(c);
+    assert_nothing_left();
+}
+
 /* --- the drain --- */
 
 /* Three requests are out when SIGTERM comes, and the only worker stands still: they are answered,
@@ -252,8 +268,10 @@ static void test_signal_while_starting(void **state)
     double end_s = stat_now() + PATIENCE_MS * 1e-3;
     while (access(garden_path(&node.garden, "log"), F_OK) != 0 || !node_logged(&node, "begun"))
         assert_true(stat_now() < end_s);
+    kill(node.pid, SIGHUP);
     kill(node.pid, SIGTERM);
     assert_int_equal(node_wait(&node), 0);
+    assert_true(node_logged(&node, "SIGHUP"));
     assert_nothing_left();
 }
 
@@ -391,6 +409,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_ready_status_stopping),
         TEST(test_interrupt),
+        TEST(test_hangup),
         TEST(test_drain),
         TEST(test_second_signal),
         TEST(test_killed),
