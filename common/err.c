@@ -44,6 +44,8 @@ int err_exit(int code)
     case ENOTCONN:
     case EADDRINUSE:
     case EADDRNOTAVAIL:
+    case ENOSPC:
+    case EDQUOT:
         return EXIT_UNAVAILABLE;
     case EINVAL:
     case ERANGE:

@@ -27,7 +27,8 @@ const char *err_text(void);
 
 /* The exit code for a failure met while running:
  * -EBADMSG -ENODATA -ENOENT -EACCES -ENOTDIR -EILSEQ -> 65; -ETIMEDOUT -ECONNREFUSED -EHOSTUNREACH
- * -ENOTCONN -EADDRINUSE -EADDRNOTAVAIL -> 69; -EINVAL -ERANGE -> 78; all else -> 70. */
+ * -ENOTCONN -EADDRINUSE -EADDRNOTAVAIL, and a full disk, -ENOSPC -EDQUOT -> 69; -EINVAL -ERANGE ->
+ * 78; all else -> 70. */
 int err_exit(int code);
 
 #endif

@@ -144,6 +144,8 @@ int ckpt_save(struct net *net, const struct ckpt_place *place, const char *recip
         rc = save_named(&s, "");
     if (rc == 0)
         rc = save_momenta(&s);
+    if (rc == 0)
+        rc = safetensors_seal(out);
     return rc < 0 ? rc : safetensors_write(out, path);
 }
 
@@ -160,6 +162,8 @@ int ckpt_save_backbone(struct net *net, const char *path)
     rc = safetensors_meta(out, "format", "pt"); /* what PyTorch's tools ask for */
     if (rc == 0)
         rc = save_named(&s, backbone_prefix);
+    if (rc == 0)
+        rc = safetensors_seal(out);
     return rc < 0 ? rc : safetensors_write(out, path);
 }
 
@@ -276,6 +280,8 @@ int ckpt_load(struct net *net, const char *path, struct ckpt_place *ret)
         return rc;
     struct ckpt_place place = {0};
     rc = load_meta(st, path, &place);
+    if (rc == 0)
+        rc = safetensors_check_seal(st);
     if (rc < 0)
         return rc;
     struct filling f;

@@ -3,8 +3,9 @@
  *   backbone.* projector.* predictor.* augself.<name>.*   parameters and running statistics, in
  *       PyTorch's names and layout (F32; num_batches_tracked I64 [])
  *   optim.momentum.<parameter>                            SGD's momentum, F32
- *   metadata: format "augstream-checkpoint", version, step, epoch, index, seed, session, recipe
- * Owner: train. One thread. Files are written whole or not at all. */
+ *   metadata: format "augstream-checkpoint", version, step, epoch, index, seed, session, recipe,
+ * and crc32c of the data (safetensors_seal), without which a file is read as well Owner: train. One
+ * thread. Files are written whole or not at all. */
 #ifndef AUGSTREAM_TRAINER_CKPT_H
 #define AUGSTREAM_TRAINER_CKPT_H
 
@@ -41,7 +42,8 @@ int ckpt_latest(const char *folder, uint64_t *ret_step);
 /* Removes all but the `keep` newest; step 0 always stays. */
 int ckpt_prune(const char *folder, uint64_t keep);
 
-/* "backbone.*" without the prefix: torchvision's state_dict, but for its classifier fc. Back: import.
+/* "backbone.*" without the prefix: torchvision's state_dict, but for its classifier fc. Back:
+ * import.
  */
 int ckpt_save_backbone(struct net *net, const char *path);
 

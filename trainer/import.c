@@ -266,6 +266,8 @@ int import_backbone(struct net *net, const char *path)
     struct layout layout;
     int rc = safetensors_open(path, &st);
     if (rc == 0)
+        rc = safetensors_check_seal(st);
+    if (rc == 0)
         rc = layout_find(st, path, &layout);
     if (rc < 0)
         return rc;

@@ -27,12 +27,17 @@ static void on_signal(int signal)
     stop = 1;
 }
 
+/* A closed terminal ends a run as well as SIGTERM does, unless nohup saw to it. A limit of file
+ * sizes is an error of the write that meets it. */
 static void catch_signals(void)
 {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND}, hangup;
     sigemptyset(&action.sa_mask);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
+    if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN)
+        sigaction(SIGHUP, &action, NULL);
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 static const struct usage_option options[] = {
@@ -47,8 +52,8 @@ static const struct usage_option options[] = {
 
 static const struct usage_section sections[] = {
     {"Signals",
-     "SIGTERM and SIGINT write a checkpoint and end the run with exit code 0; --resume goes "
-     "on with it. A second signal ends the program at once."},
+     "SIGTERM, SIGINT and a terminal's SIGHUP write a checkpoint and end the run with exit code "
+     "0; --resume goes on with it. A second signal of the same kind ends the program at once."},
     {"Files",
      "In the run folder: recipe.yaml (every key, as the run had it), metrics.jsonl (a line a "
      "step), events.out.tfevents.* (TensorBoard), checkpoints/step-NNNNNNNN.safetensors (all "
@@ -171,6 +176,8 @@ int main(int argc, char **argv)
     if (rc == 0) {
         catch_signals();
         rc = a.dry_run ? dry_run(&recipe) : train_run(&a.train);
+        if (rc == -ENODATA) /* a dataset has too few samples for one batch */
+            rc = recipe_blame(rc, "data.batch", a.recipe, a.sets, a.n_sets);
     }
     if (rc < 0)
         log_error("%s", err_text());

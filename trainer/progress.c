@@ -67,7 +67,8 @@ static int write_line(struct progress *p, struct text *t)
 {
     put(t, "}\n");
     if (fwrite(t->at, t->used, 1, p->file) != 1 || fflush(p->file) != 0)
-        return err_set(-EIO, "%s: cannot write: %s", p->config.path, strerror(errno));
+        return err_set(errno ? -errno : -EIO, "%s: cannot write: %s", p->config.path,
+                       strerror(errno));
     return 0;
 }
 

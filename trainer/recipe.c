@@ -266,7 +266,21 @@ static int line_near(const struct origin *o, const char *key, char said[CONF_NAM
     }
 }
 
-/* "recipe.yaml:7: views.blur.kernel: 4 is not odd", or "--set views.blur.kernel: 4 is not odd" */
+/* Sets "recipe.yaml:7: views.blur.kernel: 4 is not odd", or "--set views.blur.kernel: 4 is not
+ * odd". */
+static void blame(const struct origin *o, int code, const char *key, const char *what)
+{
+    char said[CONF_NAME_MAX];
+    int line = line_near(o, key, said);
+    const char *base = line > 0 ? conf_line_base(said) : NULL;
+    if (set_says(o, key) || (file_says(o, key) == 0 && set_says_around(o, key)))
+        err_set(code, "--set %s: %s", key, what);
+    else if (line > 0)
+        err_set(code, "%s:%d: %s: %s", base ? base : o->path, line, key, what);
+    else
+        err_set(code, "%s: %s: %s", o->path ? o->path : "recipe", key, what);
+}
+
 __attribute__((format(printf, 3, 4))) static int bad(const struct origin *o, const char *key,
                                                      const char *format, ...)
 {
@@ -275,14 +289,8 @@ __attribute__((format(printf, 3, 4))) static int bad(const struct origin *o, con
     va_start(args, format);
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
-    if (set_says(o, key) || (file_says(o, key) == 0 && set_says_around(o, key)))
-        return err_set(-EINVAL, "--set %s: %s", key, what);
-    char said[CONF_NAME_MAX];
-    int line = line_near(o, key, said);
-    const char *base = line > 0 ? conf_line_base(said) : NULL;
-    if (line > 0)
-        return err_set(-EINVAL, "%s:%d: %s: %s", base ? base : o->path, line, key, what);
-    return err_set(-EINVAL, "%s: %s: %s", o->path ? o->path : "recipe", key, what);
+    blame(o, -EINVAL, key, what);
+    return -EINVAL;
 }
 
 static int check_names(const struct recipe *r, const struct origin *o)
@@ -467,6 +475,15 @@ int recipe_trainable(const struct recipe *recipe, const char *path, const char *
     char why[ERR_TEXT_MAX / 2];
     snprintf(why, sizeof why, "%s", err_text() + strlen(key) + strlen(": "));
     return bad(&origin, key, "%s", why);
+}
+
+int recipe_blame(int code, const char *key, const char *path, const char *const *sets,
+                 size_t n_sets)
+{
+    char why[ERR_TEXT_MAX / 2];
+    snprintf(why, sizeof why, "%s", err_text());
+    blame(&(struct origin){path, sets, n_sets}, code, key, why);
+    return code;
 }
 
 bool recipe_embedded(const struct recipe *recipe)

@@ -138,6 +138,11 @@ int recipe_load(struct recipe *recipe, const char *path, const char *const *sets
 int recipe_trainable(const struct recipe *recipe, const char *path, const char *const *sets,
                      size_t n_sets);
 
+/* Puts the place of an option before err_text, for what shows only when loaders answer: the same
+ * arguments. Returns code. */
+int recipe_blame(int code, const char *key, const char *path, const char *const *sets,
+                 size_t n_sets);
+
 /* --- recipe_spec.c: what the other rooms read from a recipe --- */
 
 /* The training spec that loaders are asked for: views.count large views, then views.small.count

@@ -7,6 +7,7 @@
 #include "trainer/safetensors.h"
 
 #include "common/auto.h"
+#include "common/crc32c.h"
 #include "common/err.h"
 #include "common/file.h"
 
@@ -26,10 +27,13 @@
 #endif
 
 enum {
-    LENGTH_BYTES = 8,  /* the u64 before the header */
-    DATA_ALIGN = 64,   /* where a written file's data begins: a cache line, for whoever maps it */
-    TENSORS_FIRST = 64 /* capacity of a fresh writer */
+    LENGTH_BYTES = 8,   /* the u64 before the header */
+    DATA_ALIGN = 64,    /* where a written file's data begins: a cache line, for whoever maps it */
+    TENSORS_FIRST = 64, /* capacity of a fresh writer */
+    SUM_CHARS = 8
 };
+
+static const char sum_key[] = "crc32c";
 
 static const struct {
     const char *name;
@@ -160,10 +164,33 @@ static int header_text(const struct safetensors_out *out, char **ret)
     return 0;
 }
 
-int safetensors_write(struct safetensors_out *out, const char *path)
+static void put_in_order(struct safetensors_out *out)
 {
     if (out->n)
         qsort(out->tensor, out->n, sizeof *out->tensor, by_width_then_name);
+}
+
+/* Of the data in file order. */
+static void sum_text(const struct safetensor *tensors, size_t n, char ret[SUM_CHARS + 1])
+{
+    uint32_t crc = 0;
+    for (size_t i = 0; i < n; i++)
+        if (tensors[i].bytes)
+            crc = crc32c(crc, tensors[i].data, tensors[i].bytes);
+    snprintf(ret, SUM_CHARS + 1, "%08x", (unsigned)crc);
+}
+
+int safetensors_seal(struct safetensors_out *out)
+{
+    char sum[SUM_CHARS + 1];
+    put_in_order(out);
+    sum_text(out->tensor, out->n, sum);
+    return safetensors_meta(out, sum_key, sum);
+}
+
+int safetensors_write(struct safetensors_out *out, const char *path)
+{
+    put_in_order(out);
     auto_free char *text = NULL;
     int rc = header_text(out, &text);
     if (rc < 0)
@@ -428,6 +455,19 @@ const struct safetensor *safetensors_find(const struct safetensors *st, const ch
 const char *safetensors_get_meta(const struct safetensors *st, const char *key)
 {
     return json_string_value(json_object_get(st->meta, key));
+}
+
+int safetensors_check_seal(const struct safetensors *st)
+{
+    const char *sealed = safetensors_get_meta(st, sum_key);
+    char sum[SUM_CHARS + 1];
+    if (!sealed)
+        return 0;
+    sum_text(st->tensor, st->n, sum);
+    if (strcmp(sealed, sum) != 0)
+        return err_set(-EBADMSG, "%s: is damaged: the CRC-32C of its data is %s, written was %.16s",
+                       st->path, sum, sealed);
+    return 0;
 }
 
 /* "F32 [64,3,7,7]" */

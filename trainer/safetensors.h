@@ -44,6 +44,9 @@ void safetensors_out_free(struct safetensors_out *out);
 int safetensors_add(struct safetensors_out *out, const char *name, enum safetensors_dtype dtype,
                     int ndim, const int64_t *shape, const void *data); /* data: a loan */
 int safetensors_meta(struct safetensors_out *out, const char *key, const char *value); /* copied */
+/* Adds the metadata crc32c, eight hex digits: the CRC-32C of all data as it will lie in the file.
+ * After the last tensor; what they point to may not change any more. */
+int safetensors_seal(struct safetensors_out *out);
 int safetensors_write(struct safetensors_out *out, const char *path);
 
 /* --- reading: the file is mapped; every offset, shape and overlap checked. -EBADMSG names the file
@@ -55,6 +58,10 @@ size_t safetensors_n(const struct safetensors *st);
 const struct safetensor *safetensors_at(const struct safetensors *st, size_t i); /* file order */
 const struct safetensor *safetensors_find(const struct safetensors *st, const char *name);
 const char *safetensors_get_meta(const struct safetensors *st, const char *key); /* NULL */
+
+/* -EBADMSG where the data is not what safetensors_seal saw; 0 also for a file that nobody sealed.
+ * Reads all of it. */
+int safetensors_check_seal(const struct safetensors *st);
 
 /* The tensor `name` with just this dtype and shape; -ENOENT / -EBADMSG, file and name told. */
 int safetensors_expect(const struct safetensors *st, const char *name, enum safetensors_dtype dtype,

@@ -52,7 +52,8 @@ refused 78 'parquet' "$r" --set data.format=parquet
 mkdir -p "$dir/empty" "$dir/single/kind"
 refused 65 "$dir/empty" "$r" --set "data.path=$dir/empty"
 cp "$(find "$dir/flowers/train" -name '*.jpg' | head -n 1)" "$dir/single/kind/"
-refused 65 '1 sample' "$r" --set "data.path=$dir/single"
+refused 65 'recipe.yaml:2: data.batch: .*flowers has 1 sample, one batch needs 12' "$r" --set "data.path=$dir/single"
+refused 65 '^augstream-trainer: error: --set data.batch: .*flowers has 120 samples, one batch needs 121' "$r" --set data.batch=121
 refused 65 'checkpoint' "$r" --resume
 
 # The loaders.
@@ -81,6 +82,15 @@ mv "$dir/runs" "$dir/kept"
 refused 78 "$dir/kept/t: a run is in there" "$r" --run-dir "$dir/kept/t"
 refused 78 "$dir/kept/t: cannot be resumed" "$r" --run-dir "$dir/kept/t" --resume --set views.flip=.25
 refused 65 'expected F32' "$r" --run-dir "$dir/kept/t" --resume --set method.projector.dim=64
+# the last byte of the data, turned
+checkpoint=$dir/kept/t/checkpoints/step-00000003.safetensors
+cp "$checkpoint" "$dir/good"
+head -c -1 "$dir/good" >"$checkpoint"
+printf "\\$(printf %03o $(($(tail -c 1 "$dir/good" | od -An -tu1) ^ 16)))" >>"$checkpoint"
+refused 65 "$checkpoint: is damaged: the CRC-32C" "$r" --run-dir "$dir/kept/t" --resume
+cp "$dir/kept/t/backbone.safetensors" "$checkpoint"
+refused 65 "$checkpoint: is not a checkpoint of augstream-trainer" "$r" --run-dir "$dir/kept/t" --resume
+cp "$dir/good" "$checkpoint"
 head -c 1000 "$dir/kept/t/checkpoints/step-00000003.safetensors" >"$dir/cut"
 mv "$dir/cut" "$dir/kept/t/checkpoints/step-00000003.safetensors"
 refused 65 'step-00000003.safetensors' "$r" --run-dir "$dir/kept/t" --resume

@@ -6,11 +6,14 @@
 #include "trainer/ckpt.h"
 #include "trainer/safetensors.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static char folder[] = "/tmp/augstream-test-XXXXXX";
@@ -293,12 +296,78 @@ static void test_folder(void **state)
     assert_int_equal(ckpt_path(folder, 1, small, sizeof small), -ENAMETOOLONG);
 }
 
+static size_t entries(void)
+{
+    size_t n = 0;
+    DIR *d = opendir(folder);
+    assert_non_null(d);
+    for (struct dirent *e; (e = readdir(d));)
+        n += e->d_name[0] != '.';
+    closedir(d);
+    return n;
+}
+
+/* Wherever the disk is full, the checkpoint that was there stays, and nothing beside it. */
+static void test_full_disk(void **state)
+{
+    (void)state;
+    static char before[16384], after[16384];
+    struct net *net = make_net(2);
+    struct rlimit whole;
+    fill_net(net, 10);
+    assert_int_equal(ckpt_save(net, &place, "recipe", path), 0);
+    size_t size = read_file(path, before, sizeof before), n = entries();
+    fill_net(net, 30);
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &whole), 0);
+    for (size_t most = 0; most < size; most += 97) {
+        struct rlimit little = {most, whole.rlim_max};
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &little), 0);
+        int rc = ckpt_save(net, &place, "recipe", path);
+        assert_int_equal(setrlimit(RLIMIT_FSIZE, &whole), 0);
+        assert_int_equal(rc, -EFBIG);
+        assert_non_null(strstr(err_text(), path));
+        assert_int_equal(entries(), n);
+        assert_int_equal(read_file(path, after, sizeof after), size);
+        assert_memory_equal(before, after, size);
+    }
+    assert_int_equal(ckpt_save(net, &place, "recipe", path), 0);
+    struct ckpt_place back;
+    assert_int_equal(ckpt_load(net, path, &back), 0);
+    net_free(net);
+}
+
+/* One bit of the data turned, anywhere: refused, and the net is as it was. */
+static void test_turned_bits(void **state)
+{
+    (void)state;
+    static char bytes[16384];
+    struct net *net = make_net(2);
+    fill_net(net, 10);
+    assert_int_equal(ckpt_save(net, &place, "recipe", path), 0);
+    size_t size = read_file(path, bytes, sizeof bytes);
+    uint64_t header;
+    memcpy(&header, bytes, sizeof header);
+    fill_net(net, 30);
+    for (size_t at = 8 + header; at < size; at += 13) {
+        bytes[at] = (char)(bytes[at] ^ (1 << at % 8));
+        FILE *f = fopen(path, "wb");
+        assert_non_null(f);
+        assert_int_equal(fwrite(bytes, 1, size, f), size);
+        fclose(f);
+        expect_refused(net, -EBADMSG, "is damaged: the CRC-32C of its data is ");
+        bytes[at] = (char)(bytes[at] ^ (1 << at % 8));
+    }
+    net_free(net);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_contents),
         cmocka_unit_test(test_other_shapes), cmocka_unit_test(test_foreign),
         cmocka_unit_test(test_cut),          cmocka_unit_test(test_folder),
+        cmocka_unit_test(test_full_disk),    cmocka_unit_test(test_turned_bits),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -3,6 +3,7 @@
  * file is refused with a message that names it, never read out of bounds. */
 #include "test.h"
 
+#include "common/crc32c.h"
 #include "trainer/safetensors.h"
 
 #include <errno.h>
@@ -286,13 +287,55 @@ static void test_every_byte_damaged(void **state)
     assert_true(sum > 0 && refused > n);
 }
 
+/* Sealed, the data's CRC-32C is told; it does not depend on the order of adding. Data that is not
+ * what was sealed is refused, an unsealed file is not. */
+static void test_seal(void **state)
+{
+    (void)state;
+    static const float a[] = {1, 2, 3}, b[] = {4};
+    static const int64_t three[] = {3}, one[] = {1};
+    char seal[2][16];
+    for (int order = 0; order < 2; order++) {
+        struct safetensors_out *out;
+        struct safetensors *st;
+        assert_int_equal(safetensors_out_new(&out), 0);
+        for (int i = 0; i < 2; i++)
+            assert_int_equal(i == order ? safetensors_add(out, "a", ST_F32, 1, three, a)
+                                        : safetensors_add(out, "b", ST_F32, 1, one, b),
+                             0);
+        assert_int_equal(safetensors_seal(out), 0);
+        assert_int_equal(safetensors_write(out, path), 0);
+        safetensors_out_free(out);
+        assert_int_equal(safetensors_open(path, &st), 0);
+        assert_int_equal(safetensors_check_seal(st), 0);
+        snprintf(seal[order], sizeof seal[0], "%s", safetensors_get_meta(st, "crc32c"));
+        safetensors_close(st);
+    }
+    char wanted[16];
+    snprintf(wanted, sizeof wanted, "%08x",
+             crc32c_table(crc32c_table(0, a, sizeof a), b, sizeof b));
+    assert_string_equal(seal[0], wanted);
+    assert_string_equal(seal[1], wanted);
+    struct safetensors_out *out;
+    struct safetensors *st;
+    assert_int_equal(safetensors_out_new(&out), 0);
+    assert_int_equal(safetensors_add(out, "a", ST_F32, 1, three, a), 0);
+    assert_int_equal(safetensors_meta(out, "crc32c", wanted), 0);
+    assert_int_equal(safetensors_write(out, path), 0);
+    safetensors_out_free(out);
+    assert_int_equal(safetensors_open(path, &st), 0);
+    assert_int_equal(safetensors_check_seal(st), -EBADMSG);
+    assert_non_null(strstr(err_text(), wanted));
+    safetensors_close(st);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),         cmocka_unit_test(test_bytes),
         cmocka_unit_test(test_writer_refuses),     cmocka_unit_test(test_hostile_headers),
         cmocka_unit_test(test_long_name),          cmocka_unit_test(test_lengths),
-        cmocka_unit_test(test_every_byte_damaged),
+        cmocka_unit_test(test_every_byte_damaged), cmocka_unit_test(test_seal),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -174,7 +174,7 @@ static void test_help(void **state)
               "   0  success\n"
               "  64  the command line is wrong\n"
               "  65  data is missing, out of reach or damaged: a dataset, a file, a checkpoint\n"
-              "  69  nobody answers\n"
+              "  69  nobody answers, or a disk is full\n"
               "  70  anything else: no memory, no space, a fault of the program\n"
               "  78  a configuration, a recipe or a value in it is wrong\n"
               "\n"
