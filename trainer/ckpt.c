@@ -304,6 +304,19 @@ int ckpt_load(struct net *net, const char *path, struct ckpt_place *ret)
     return 0;
 }
 
+int ckpt_recipe(const char *path, char **ret)
+{
+    auto_with(in_fn) struct safetensors *st = NULL;
+    int rc = safetensors_open(path, &st);
+    if (rc < 0)
+        return rc;
+    const char *text = safetensors_get_meta(st, "recipe");
+    if (!text)
+        return err_set(-ENOENT, "%s: keeps no recipe", path);
+    *ret = strdup(text);
+    return *ret ? 0 : err_set(-ENOMEM, "%s: out of memory", path);
+}
+
 /* --- the folder --- */
 
 int ckpt_path(const char *folder, uint64_t step, char *ret, size_t cap)

@@ -36,6 +36,10 @@ int ckpt_save(struct net *net, const struct ckpt_place *place, const char *recip
  * foreign, damaged or differently shaped file; the net is then as it was. */
 int ckpt_load(struct net *net, const char *path, struct ckpt_place *ret);
 
+/* The recipe that a checkpoint keeps: malloc'd, the caller's. -ENOENT when it keeps none, and
+ * safetensors_open's errors. */
+int ckpt_recipe(const char *path, char **ret);
+
 /* The highest step in folder; -ENOENT when there is no checkpoint. */
 int ckpt_latest(const char *folder, uint64_t *ret_step);
 

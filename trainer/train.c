@@ -15,6 +15,7 @@
 #include "trainer/knn.h"
 #include "trainer/loaders.h"
 #include "trainer/progress.h"
+#include "trainer/recipe_difference.h"
 #include "trainer/run_folder.h"
 #include "trainer/schedule.h"
 
@@ -86,6 +87,19 @@ static uint64_t images_a_step(const struct train *t)
     return batches_a_step(t) * (uint64_t)t->recipe->data.batch;
 }
 
+/* Why the newest checkpoint is not one to go on from: as err_text says, and where its recipe parts
+ * from this run's. Returns rc. */
+static int cannot_resume(struct train *t, uint64_t step, int rc)
+{
+    char why[ERR_TEXT_MAX], path[RUN_PATH_MAX + 96], difference[ERR_TEXT_MAX / 4];
+    auto_free char *recipe = NULL;
+    snprintf(why, sizeof why, "%s", err_text());
+    bool other = ckpt_path(t->folder.checkpoints, step, path, sizeof path) == 0 &&
+                 ckpt_recipe(path, &recipe) == 0 &&
+                 recipe_difference(recipe, t->recipe_text, difference, sizeof difference);
+    return err_set(rc, "%s%s%s", why, other ? ": " : "", other ? difference : "");
+}
+
 static int open_recv(struct train *t)
 {
     struct spec spec;
@@ -104,10 +118,11 @@ static int open_recv(struct train *t)
         return rc;
     const struct recv_info *info = recv_info(t->recv);
     if (t->config->resume && memcmp(info->session, t->place.session, DIGEST_BYTES) != 0)
-        return err_set(-EINVAL,
-                       "%s: cannot be resumed: its batches were made from another dataset, seed, "
-                       "batch size or views",
-                       t->folder.path);
+        return cannot_resume(t, t->place.step,
+                             err_set(-EINVAL,
+                                     "%s: cannot be resumed: its batches were made from another "
+                                     "dataset, seed, batch size or views",
+                                     t->folder.path));
     memcpy(t->place.session, info->session, DIGEST_BYTES);
     schedule_init(&t->schedule, t->recipe, info->batches);
     t->end = (uint64_t)t->recipe->optim.epochs * info->batches / batches_a_step(t);
@@ -132,7 +147,9 @@ static int find_place(struct train *t)
         return rc;
     char path[RUN_PATH_MAX + 96];
     rc = ckpt_path(t->folder.checkpoints, step, path, sizeof path);
-    return rc < 0 ? rc : ckpt_load(model_net(t->model), path, &t->place);
+    if (rc == 0)
+        rc = ckpt_load(model_net(t->model), path, &t->place);
+    return rc < 0 ? cannot_resume(t, step, rc) : 0;
 }
 
 /* --- now and then --- */

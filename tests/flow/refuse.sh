@@ -80,8 +80,12 @@ AUGSTREAM_LOADERD=/nonexistent/loaderd refused 65 /nonexistent/loaderd "$r"
 train t --steps 3
 mv "$dir/runs" "$dir/kept"
 refused 78 "$dir/kept/t: a run is in there" "$r" --run-dir "$dir/kept/t"
-refused 78 "$dir/kept/t: cannot be resumed" "$r" --run-dir "$dir/kept/t" --resume --set views.flip=.25
-refused 65 'expected F32' "$r" --run-dir "$dir/kept/t" --resume --set method.projector.dim=64
+refused 78 "$dir/kept/t: cannot be resumed: .* views: views.flip is 0.5 there, 0.25 here\$" "$r" \
+    --run-dir "$dir/kept/t" --resume --set views.flip=.25
+refused 65 'expected F32 .*: method.projector.hidden is 32 there, 64 here, and 1 more$' "$r" \
+    --run-dir "$dir/kept/t" --resume --set method.projector.dim=64
+refused 65 'has no tensor momentum.*: method.name is simsiam there, byol here, and ' "$r" \
+    --run-dir "$dir/kept/t" --resume --set method.name=byol
 # the last byte of the data, turned
 checkpoint=$dir/kept/t/checkpoints/step-00000003.safetensors
 cp "$checkpoint" "$dir/good"

@@ -334,6 +334,12 @@ static void test_full_disk(void **state)
     assert_int_equal(ckpt_save(net, &place, "recipe", path), 0);
     struct ckpt_place back;
     assert_int_equal(ckpt_load(net, path, &back), 0);
+    char *recipe = NULL;
+    assert_int_equal(ckpt_recipe(path, &recipe), 0);
+    assert_string_equal(recipe, "recipe");
+    free(recipe);
+    assert_int_equal(ckpt_save_backbone(net, path), 0);
+    assert_int_equal(ckpt_recipe(path, &recipe), -ENOENT);
     net_free(net);
 }
 
