@@ -20,12 +20,13 @@ typedef int (*loss_fn)(const struct ops *o, const struct tensor *p, const float 
 static const struct row {
     int32_t outputs;
     size_t loss; /* the slot's place in struct ops */
+    bool labels; /* scored by accuracy; else by R2 */
 } rows[AUGSELF_KINDS] = {
     [AUGSELF_CROP] = {4, offsetof(struct ops, loss_mse_tanh)},
     [AUGSELF_COLOR] = {4, offsetof(struct ops, loss_mse_tanh)},
-    [AUGSELF_FLIP] = {1, offsetof(struct ops, loss_bce)},
+    [AUGSELF_FLIP] = {1, offsetof(struct ops, loss_bce), true},
     [AUGSELF_BLUR] = {1, offsetof(struct ops, loss_mse_tanh)},
-    [AUGSELF_ROTATION] = {4, offsetof(struct ops, loss_softmax)},
+    [AUGSELF_ROTATION] = {4, offsetof(struct ops, loss_softmax), true},
     [AUGSELF_SOLARIZE] = {1, offsetof(struct ops, loss_mse_tanh)},
 };
 
@@ -36,7 +37,7 @@ struct head {
     size_t target_len;  /* numbers of a row */
     float *host_target; /* [2N,target_len]; made here, sent to target */
     float *target;      /* [2N,target_len], back-end memory */
-    int loss;           /* index in the list of losses */
+    int loss, score;    /* indices in the list of losses */
 };
 
 struct augself {
@@ -79,7 +80,11 @@ static int head_init(struct augself *a, struct head *head, const struct augself_
     if (r < 0)
         return r;
     head->loss = loss_add(a->loss, name, head->weight);
-    return head->loss < 0 ? head->loss : 0;
+    if (head->loss < 0)
+        return head->loss;
+    head->score = rows[kind].labels ? loss_add_score(a->loss, name, "accuracy")
+                                    : loss_add_r2(a->loss, head->loss);
+    return head->score < 0 ? head->score : 0;
 }
 
 static void free_at(struct augself **a)
@@ -129,6 +134,23 @@ void augself_free(struct augself *a)
     free(a);
 }
 
+/* Of the targets about the mean of each of their numbers: what a prediction must beat. */
+static double variance_of(const float *target, size_t n, size_t len)
+{
+    double total = 0;
+    for (size_t k = 0; k < len; k++) {
+        double mean = 0, square = 0;
+        for (size_t i = 0; i < n; i++)
+            mean += (double)target[i * len + k] / (double)n;
+        for (size_t i = 0; i < n; i++) {
+            double off = (double)target[i * len + k] - mean;
+            square += off * off;
+        }
+        total += square / (double)n;
+    }
+    return total / (double)len;
+}
+
 static int head_target(struct augself *a, struct head *head, const struct omega *omega)
 {
     size_t n = (size_t)a->n, len = head->target_len;
@@ -139,6 +161,8 @@ static int head_target(struct augself *a, struct head *head, const struct omega 
         omega_difference(head->kind, second, &a->law[1], first, &a->law[0],
                          &head->host_target[(n + i) * len]);
     }
+    if (!rows[head->kind].labels)
+        loss_set_variance(a->loss, head->score, variance_of(head->host_target, 2 * n, len));
     const struct ops *ops = a->net->ops;
     return ops->upload(ops, head->target, head->host_target, 2 * n * len * sizeof(float));
 }
@@ -152,9 +176,13 @@ static int head_forward(struct augself *a, struct head *head, const struct omega
     if (r < 0)
         return r;
     const struct ops *ops = a->net->ops;
+    const struct tensor *p = mlp_output(head->mlp);
     loss_fn loss = *(const loss_fn *)((const char *)ops + rows[head->kind].loss);
-    return loss(ops, mlp_output(head->mlp), head->target, head->weight, mlp_doutput(head->mlp),
-                a->loss->device + head->loss);
+    r = loss(ops, p, head->target, head->weight, mlp_doutput(head->mlp),
+             a->loss->device + head->loss);
+    if (r < 0 || !rows[head->kind].labels)
+        return r;
+    return ops->accuracy(ops, p, head->target, a->loss->device + head->score);
 }
 
 int augself_forward(struct augself *a, const struct omega *omega, const struct tensor *y)

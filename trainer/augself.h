@@ -2,7 +2,10 @@
 /* augself: the heads that predict the difference of two views' omega from the pair of backbone
  * features (Lee et al., NeurIPS 2021, arXiv 2111.09613). One head per augmentation with a weight
  * above 0: "augself.<name>", an MLP 2D-hidden-hidden-outputs. Used symmetrically: row i < N is the
- * pair (view 1, view 2) of image i, row N+i the pair (view 2, view 1); one batch norm over all. */
+ * pair (view 1, view 2) of image i, row N+i the pair (view 2, view 1); one batch norm over all.
+ * Beside each loss stands a score: "augself.<name>.accuracy" where classes are predicted (flip,
+ * rotation), else "augself.<name>.r2", the share of the targets' variance in this batch that is
+ * explained, all numbers of a target pooled: 1 = predicted, 0 = no better than their mean. */
 #ifndef AUGSTREAM_TRAINER_AUGSELF_H
 #define AUGSTREAM_TRAINER_AUGSELF_H
 

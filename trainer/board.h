@@ -12,7 +12,7 @@
 
 enum {
     BOARD_TAG_MAX = 96,     /* bytes with the NUL; longer is -EINVAL */
-    BOARD_SCALARS_MAX = 32, /* of one step; more is -EINVAL */
+    BOARD_SCALARS_MAX = 48, /* of one step; more is -EINVAL */
 };
 
 struct board_scalar {

@@ -218,9 +218,11 @@ int model_losses(struct model *m, struct model_losses *ret)
         return r;
     ret->n = 0;
     ret->item[ret->n].name = "loss";
+    ret->item[ret->n].score = false;
     ret->item[ret->n++].value = total;
     for (uint32_t i = 0; i < m->loss.n; i++) {
         ret->item[ret->n].name = m->loss.item[i].name;
+        ret->item[ret->n].score = m->loss.item[i].score;
         ret->item[ret->n++].value = m->loss.item[i].value;
     }
     return 0;

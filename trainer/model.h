@@ -10,7 +10,7 @@
 #include "trainer/recipe.h"
 #include "trainer/schedule.h"
 
-enum { MODEL_LOSSES_MAX = 16 };
+enum { MODEL_LOSSES_MAX = 24 };
 
 /* One training batch as the model reads it: runs of images in row order (view 1's rows first), as
  * they came in frames, and omega. All loans. */
@@ -26,6 +26,7 @@ struct model_losses {
     struct {
         const char *name; /* "loss" (the total), "simsiam", "augself.crop", ..., "spread" */
         float value;
+        bool score; /* loss.h: may be no number, and nothing is wrong */
     } item[MODEL_LOSSES_MAX];
 };
 

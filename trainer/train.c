@@ -225,7 +225,7 @@ static int guard(struct train *t)
     for (uint32_t i = 0; i < t->losses.n; i++) {
         double value = (double)t->losses.item[i].value;
         const char *name = t->losses.item[i].name;
-        if (!isfinite(value))
+        if (!isfinite(value) && !t->losses.item[i].score)
             return err_set(-EDOM,
                            "step %" PRIu64 ": %s is %g; training stopped, a lower optim.base_lr "
                            "may help (last checkpoint: step %" PRIu64 ")",
@@ -253,9 +253,10 @@ static int tell_step(struct train *t, uint32_t epoch, double lr, double wait_s)
                                        .now_s = stat_now() - t->away_s,
                                        .wait_s = wait_s};
     int rc = progress_step(t->progress, &step);
-    for (uint32_t i = 0; i < t->losses.n; i++, n++) {
+    for (uint32_t i = 0; i < t->losses.n; i++) {
         snprintf(tags[i], sizeof tags[i], "train/%s", t->losses.item[i].name);
-        scalars[n] = (struct board_scalar){tags[i], t->losses.item[i].value};
+        if (isfinite(t->losses.item[i].value))
+            scalars[n++] = (struct board_scalar){tags[i], t->losses.item[i].value};
     }
     scalars[n++] = (struct board_scalar){"train/lr", (float)lr};
     scalars[n++] = (struct board_scalar){"speed/images_per_s", (float)progress_rate(t->progress)};

@@ -304,13 +304,19 @@ static void check_losses(int step)
     size_t wanted = 0;
     for (size_t i = 0; i < safetensors_n(f.gold); i++)
         wanted += strncmp(safetensors_at(f.gold, i)->name, prefix, strlen(prefix)) == 0;
-    assert_int_equal(losses.n, wanted);
+    size_t found = 0;
     for (uint32_t i = 0; i < losses.n; i++) {
+        char name[SAFETENSORS_NAME_MAX];
+        snprintf(name, sizeof(name), "%s%s", prefix, losses.item[i].name);
+        if (losses.item[i].score && !safetensors_find(f.gold, name))
+            continue; /* the file is older than scores; those that are newer have them */
+        found++;
         double want = *(const double *)gold(prefix, losses.item[i].name, ST_F64, 1);
         double error = fabs((double)losses.item[i].value - want) / fabs(want);
         print_message("%s%s %.7f is off by %.3g\n", prefix, losses.item[i].name, want, error);
         assert_true(error < 1e-5);
     }
+    assert_int_equal(found, wanted);
 }
 
 static void losses_and_gradients(void **state)

@@ -368,17 +368,34 @@ void case_loss_mse_tanh(struct bed *bed, const struct op_case *s)
              count);
 }
 
+/* Of small whole numbers, so that some are equal. */
+static void accuracy_run(struct bed *bed, const struct op_case *s, const float *target)
+{
+    struct tensor shape = shape_of(s->n, 1, 1, s->c);
+    float *p = bed_levels(bed, tensor_count(&shape), 3), *share = rubbish_floats(bed, 1);
+    for (size_t i = 0; i < tensor_count(&shape); i++)
+        p[i] -= 1;
+    struct tensor tp = bed_tensor(bed, p, shape);
+    float *t = bed_floats(bed, target, (size_t)s->n);
+    BED_RUN(bed, "accuracy", bed->ops->accuracy(bed->ops, &tp, t, share));
+    bed_keep(bed, "accuracy", share, 1, exact);
+}
+
 void case_loss_bce(struct bed *bed, const struct op_case *s)
 {
     size_t count = (size_t)s->n * (size_t)s->c;
-    loss_run(bed, s, "loss_bce", bed->ops->loss_bce, bed_levels(bed, count, 2), count);
+    float *target = bed_levels(bed, count, 2);
+    loss_run(bed, s, "loss_bce", bed->ops->loss_bce, target, count);
+    if (s->c == 1)
+        accuracy_run(bed, s, target);
 }
 
 void case_loss_softmax(struct bed *bed, const struct op_case *s)
 {
     size_t rows = (size_t)s->n;
-    loss_run(bed, s, "loss_softmax", bed->ops->loss_softmax, bed_levels(bed, rows, (uint32_t)s->c),
-             rows);
+    float *target = bed_levels(bed, rows, (uint32_t)s->c);
+    loss_run(bed, s, "loss_softmax", bed->ops->loss_softmax, target, rows);
+    accuracy_run(bed, s, target);
 }
 
 void case_sgd(struct bed *bed, const struct op_case *s)

@@ -157,8 +157,15 @@ static void a_step_allocates_nothing(void **state)
 static void losses_are_named_and_fall(void **state)
 {
     (void)state;
-    static const char *const names[] = {"loss",         "simsiam",       "spread",
-                                        "augself.crop", "augself.color", "augself.rotation"};
+    static const char *const names[] = {"loss",
+                                        "simsiam",
+                                        "spread",
+                                        "augself.crop",
+                                        "augself.crop.r2",
+                                        "augself.color",
+                                        "augself.color.r2",
+                                        "augself.rotation",
+                                        "augself.rotation.accuracy"};
     struct model_losses first, last;
     for (int i = 0; i < 20; i++) {
         step(f.model);
@@ -168,7 +175,11 @@ static void losses_are_named_and_fall(void **state)
     for (size_t i = 0; i < ARRAY_LEN(names); i++)
         assert_string_equal(first.item[i].name, names[i]);
     double total = (double)first.item[1].value + (double)first.item[3].value +
-                   0.5 * (double)first.item[4].value + 0.5 * (double)first.item[5].value;
+                   0.5 * (double)first.item[5].value + 0.5 * (double)first.item[7].value;
+    for (size_t i = 4; i < ARRAY_LEN(names); i += 2) { /* what 20 steps on one batch teach */
+        assert_true(first.item[i].score && !first.item[i - 1].score);
+        assert_true(last.item[i].value > first.item[i].value + 0.1F);
+    }
     assert_true(fabs(total - (double)first.item[0].value) < 1e-6);
     assert_true(last.item[0].value < first.item[0].value - 0.5F);
 }
@@ -242,7 +253,7 @@ static double total_loss(void *arg)
     assert_int_equal(model_gradients(f.model, &f.batch), 0);
     assert_int_equal(model_losses(f.model, &losses), 0);
     return (double)losses.item[1].value + (double)losses.item[3].value +
-           0.5 * (double)losses.item[4].value + 0.5 * (double)losses.item[5].value;
+           0.5 * (double)losses.item[5].value + 0.5 * (double)losses.item[7].value;
 }
 
 /* Behind the stopped gradient a difference sees what the gradient must not, so only the predictor

@@ -122,6 +122,29 @@ static void test_softmax(void **state)
     }
 }
 
+static void test_accuracy(void **state)
+{
+    const struct ops *o = *state;
+    /* the second row's 3 is the first of equal ones; the last row's largest is a class that is not
+     * the target */
+    float p[12] = {0, 1, 2, 3, 0, 3, 3, 1, -5, -1, -2, -3}, target[3] = {3, 1, 2}, share;
+    struct tensor tp = rows(3, 4, p);
+    assert_int_equal(o->accuracy(o, &tp, target, &share), 0);
+    assert_near(&share, (const float[]){2.0f / 3}, 1);
+    target[1] = 2; /* equal, but not the first */
+    assert_int_equal(o->accuracy(o, &tp, target, &share), 0);
+    assert_near(&share, (const float[]){1.0f / 3}, 1);
+    p[0] = NAN;
+    assert_int_equal(o->accuracy(o, &tp, target, &share), 0);
+    assert_true(share == 0);
+
+    float sign[5] = {2, -2, 0, 1, NAN};
+    const float label[5] = {1, 0, 0, 0, 0}; /* right, right, right, wrong, wrong */
+    tp = rows(5, 1, sign);
+    assert_int_equal(o->accuracy(o, &tp, label, &share), 0);
+    assert_near(&share, (const float[]){0.6f}, 1);
+}
+
 static void test_rows(void **state)
 {
     const struct ops *o = *state;
@@ -173,7 +196,7 @@ int main(void)
         cmocka_unit_test(test_cosine),     cmocka_unit_test(test_mse_tanh),
         cmocka_unit_test(test_bce),        cmocka_unit_test(test_softmax),
         cmocka_unit_test(test_rows),       cmocka_unit_test(test_spread_wide),
-        cmocka_unit_test(test_cosine_nan),
+        cmocka_unit_test(test_cosine_nan), cmocka_unit_test(test_accuracy),
     };
     return cmocka_run_group_tests(tests, open_ref, close_ref);
 }

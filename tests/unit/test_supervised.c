@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* test_supervised: gradients; a label that the classifier has no row for, or none at all, is an
- * error that names the image and the key. */
+/* test_supervised: gradients; accuracy; a label that the classifier has no row for, or none at all,
+ * is an error that names the image and the key. */
 #include "method_bed.h"
 
 #include <errno.h>
@@ -15,6 +15,24 @@ static void gradients(void **state)
     method_bed_make(&bed, &method_supervised, &recipe, 0);
     assert_non_null(net_find_param(bed.net, "classifier.0.bias"));
     method_bed_check_gradients(&bed);
+    method_bed_done(&bed);
+}
+
+/* A classifier that always says 2 is right for the two of six images whose label that is. */
+static void accuracy(void **state)
+{
+    (void)state;
+    method_bed_make(&bed, &method_supervised, &recipe, 0);
+    struct param *w = net_find_param(bed.net, "classifier.0.weight");
+    struct param *b = net_find_param(bed.net, "classifier.0.bias");
+    memset(w->w, 0, w->count * sizeof(float));
+    memcpy(b->w, (float[]){0, 1, 2}, sizeof(float[3]));
+    method_bed_loss(&bed);
+    assert_string_equal(bed.loss.item[1].name, "supervised.accuracy");
+    assert_true(bed.loss.item[1].value == 1.0F / 3);
+    bed.labels[0] = 2;
+    method_bed_loss(&bed);
+    assert_true(bed.loss.item[1].value == 0.5F);
     method_bed_done(&bed);
 }
 
@@ -38,6 +56,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradients),
+        cmocka_unit_test(accuracy),
         cmocka_unit_test(bad_labels),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RUNS_MAX = 8, FIGURES_MAX = 24, MARKS_MAX = 4096, NAME_MAX_BYTES = 32, ROWS = 16 };
+enum { RUNS_MAX = 8, FIGURES_MAX = 48, MARKS_MAX = 4096, NAME_MAX_BYTES = 32, ROWS = 16 };
 
 const struct usage inspect_runs_usage = {
     .name = "runs",
@@ -180,10 +180,10 @@ static void rows_choose(const struct run *runs, size_t n, struct marks *rows)
 
 /* --- the table --- */
 
-/* "augself.crop" is headed "crop", "knn_top1" "knn". */
+/* "augself.crop.r2" is headed "crop.r2", "knn_top1" "knn". */
 static void figure_head(const char *name, char head[NAME_MAX_BYTES])
 {
-    const char *dot = strrchr(name, '.');
+    const char *dot = strchr(name, '.');
     snprintf(head, NAME_MAX_BYTES, "%s", dot ? dot + 1 : name);
     head[strcspn(head, "_")] = 0;
 }

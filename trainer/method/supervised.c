@@ -16,9 +16,9 @@ struct supervised {
     struct loss *loss; /* a loan */
     struct mlp *classifier;
     int32_t n, views, classes;
-    float *host;   /* [V*N] */
-    float *target; /* [V*N], back-end memory: the label of each row */
-    int index;     /* of the loss */
+    float *host;         /* [V*N] */
+    float *target;       /* [V*N], back-end memory: the label of each row */
+    int index, accuracy; /* of the losses */
 };
 
 static void supervised_free(void *state)
@@ -65,6 +65,8 @@ static int supervised_build(const struct method_config *c, void **ret_state)
                     &s->classifier);
     if (r >= 0)
         r = s->index = loss_add(s->loss, "supervised", 1);
+    if (r >= 0)
+        r = s->accuracy = loss_add_score(s->loss, "supervised", "accuracy");
     if (r < 0)
         return r;
     *ret_state = take_ptr(&s);
@@ -97,6 +99,8 @@ static int supervised_forward(void *state, const struct method_input *in)
     if (r >= 0)
         r = ops->loss_softmax(ops, mlp_output(s->classifier), s->target, 1,
                               mlp_doutput(s->classifier), s->loss->device + s->index);
+    if (r >= 0)
+        r = ops->accuracy(ops, mlp_output(s->classifier), s->target, s->loss->device + s->accuracy);
     return r;
 }
 

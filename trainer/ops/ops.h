@@ -172,6 +172,9 @@ struct ops {
      * duty; a back end that looks refuses with -EINVAL */
     int (*loss_softmax)(const struct ops *o, const struct tensor *p, const float *target,
                         float weight, struct tensor *dp, float *loss);
+    /* the share of rows of p [N,C] whose largest number is that of the target's class (the first of
+     * equal ones); with C = 1: that are above 0 just where the target is 1. target [N]. */
+    int (*accuracy)(const struct ops *o, const struct tensor *p, const float *target, float *ret);
     /* InfoNCE (van den Oord et al. 2018; MoCo, He et al. 2020, eq. 1): mean of soft-max
      * cross-entropy of (positive [N,1], negative [N,K]) / temperature, the positive being right.
      * The gradients may be in the place of the values. */

@@ -120,6 +120,30 @@ static int loss_softmax(const struct ops *o, const struct tensor *p, const float
     return 0;
 }
 
+/* A NaN is above nothing, so a row with one where it counts is wrong. */
+static bool is_hit(const float *row, size_t classes, float target)
+{
+    if (classes == 1)
+        return row[0] > 0 ? target == 1 : row[0] <= 0 && target == 0;
+    if (!(target >= 0 && target < (float)classes))
+        return false;
+    size_t right = (size_t)target;
+    bool hit = true;
+    for (size_t i = 0; i < classes; i++)
+        hit = hit && (i < right ? row[right] > row[i] : row[right] >= row[i]);
+    return hit;
+}
+
+static int accuracy(const struct ops *o, const struct tensor *p, const float *target, float *ret)
+{
+    (void)o;
+    size_t rows = (size_t)p->n, classes = (size_t)p->c, hits = 0;
+    for (size_t n = 0; n < rows; n++)
+        hits += is_hit(p->data + n * classes, classes, target[n]);
+    *ret = (float)((double)hits / (double)rows);
+    return 0;
+}
+
 /* Columns go in blocks whose sums fit on the stack; a row's norm is found anew for each block,
  * which is cheaper than memory that an operation without a plan does not have. */
 static int spread(const struct ops *o, const struct tensor *x, float *ret)
@@ -157,5 +181,6 @@ void ref_loss_fill(struct ops *ops)
     ops->loss_mse_tanh = loss_mse_tanh;
     ops->loss_bce = loss_bce;
     ops->loss_softmax = loss_softmax;
+    ops->accuracy = accuracy;
     ops->spread = spread;
 }
