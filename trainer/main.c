@@ -44,6 +44,8 @@ static const struct usage_option options[] = {
     {"set", "KEY=VALUE", 's', "override one key of the recipe; VALUE is YAML", USAGE_REPEATED},
     {"run-dir", "DIR", 'd', "the run folder; without it, run.dir/run.name"},
     {"resume", NULL, 'r', "go on from the newest checkpoint in the run folder"},
+    {"profile", NULL, 'p',
+     "time each phase of a step: in metrics.jsonl, TensorBoard and at the end"},
     {"steps", "N", 'n', "end after step N of the run, whose schedule stays that of the whole"},
     {"dry-run", NULL, 'c',
      "check the recipe; say what it would take: parameters, arithmetic, memory, steps; train "
@@ -126,6 +128,9 @@ static int parse_arguments(int argc, char **argv, struct arguments *a)
             break;
         case 'c':
             a->dry_run = true;
+            break;
+        case 'p':
+            a->train.profile = true;
             break;
         case 'n':
             if (parse_steps(optarg, &a->train.steps) < 0) {

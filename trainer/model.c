@@ -11,6 +11,7 @@
 #include "trainer/optim.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 struct model {
@@ -22,6 +23,8 @@ struct model {
     struct loss loss;
     struct optim optim;
     uint32_t batches, batch; /* whose gradients make a step; how many of them are there */
+    model_watch_fn *watch;   /* or NULL */
+    void *watch_arg;
 };
 
 /* --- building --- */
@@ -172,6 +175,23 @@ static int add_up(struct model *m)
     return r < 0 || last ? r : loss_add_up(&m->loss);
 }
 
+void model_watch(struct model *m, model_watch_fn *watch, void *arg)
+{
+    m->watch = watch;
+    m->watch_arg = arg;
+}
+
+/* r of what was done last. A device is waited for by fetching a number from it. */
+static int done(const struct model *m, int r, enum model_phase phase)
+{
+    if (r < 0 || !m->watch)
+        return r;
+    float number;
+    r = m->net->ops->download(m->net->ops, &number, m->loss.device, sizeof(number));
+    m->watch(m->watch_arg, phase);
+    return r;
+}
+
 int model_gradients(struct model *m, const struct model_batch *batch)
 {
     int r = encoder_forward(m->encoder, batch->run, batch->n_runs);
@@ -182,18 +202,22 @@ int model_gradients(struct model *m, const struct model_batch *batch)
         .t = encoder_t(m->encoder),
         .labels = batch->labels,
     };
-    r = m->method->forward(m->method_state, &in);
+    r = done(m, m->method->forward(m->method_state, &in), MODEL_FORWARD);
     if (r >= 0)
-        r = augself_forward(m->augself, batch->omega, encoder_pair(m->encoder));
+        r = done(m, augself_forward(m->augself, batch->omega, encoder_pair(m->encoder)),
+                 MODEL_AUGSELF);
     if (r >= 0)
-        r = m->method->backward(m->method_state, in.y, encoder_dy(m->encoder));
+        r = done(m, m->method->backward(m->method_state, in.y, encoder_dy(m->encoder)),
+                 MODEL_BACKWARD);
     if (r >= 0)
-        r = augself_backward(m->augself, encoder_dpair(m->encoder));
+        r = done(m, augself_backward(m->augself, encoder_dpair(m->encoder)), MODEL_AUGSELF);
     if (r >= 0)
         r = encoder_backward(m->encoder);
     if (r >= 0 && m->method->after_batch)
         r = m->method->after_batch(m->method_state);
-    return r < 0 || m->batches == 1 ? r : add_up(m);
+    if (r >= 0 && m->batches > 1)
+        r = add_up(m);
+    return done(m, r, MODEL_BACKWARD);
 }
 
 int model_update(struct model *m, const struct rates *rates)
@@ -206,7 +230,7 @@ int model_update(struct model *m, const struct rates *rates)
     int r = optim_step(&m->optim, lr, rates->hold_late);
     if (r >= 0 && m->method->target_views > 0)
         r = net_follow(m->net, rates->momentum);
-    return r;
+    return done(m, r, MODEL_UPDATE);
 }
 
 int model_losses(struct model *m, struct model_losses *ret)
@@ -226,6 +250,16 @@ int model_losses(struct model *m, struct model_losses *ret)
         ret->item[ret->n++].value = m->loss.item[i].value;
     }
     return 0;
+}
+
+int model_view_features(const struct model *m, int32_t n, float *ret_features)
+{
+    const struct tensor *y = encoder_y(m->encoder);
+    if (n > y->n)
+        return err_set(-EINVAL, "model: features of %" PRId32 " images; a batch has %" PRId32, n,
+                       y->n);
+    return m->net->ops->download(m->net->ops, ret_features, y->data,
+                                 (size_t)n * (size_t)y->c * sizeof(float));
 }
 
 /* --- evaluation --- */

@@ -47,6 +47,15 @@ int model_update(struct model *model, const struct rates *rates);
 /* The last step's losses, fetched from the device: means over its batches. */
 int model_losses(struct model *model, struct model_losses *ret);
 
+/* Host [n][D]: the backbone's features of view 1 of the batch just taken, as training saw them;
+ * n <= N. */
+int model_view_features(const struct model *model, int32_t n, float *ret_features);
+
+/* To be told where a batch is; what was begun is done then (on a device: waited for). */
+enum model_phase { MODEL_FORWARD, MODEL_AUGSELF, MODEL_BACKWARD, MODEL_UPDATE };
+typedef void model_watch_fn(void *arg, enum model_phase done);
+void model_watch(struct model *model, model_watch_fn *watch, void *arg);
+
 /* Evaluation: features of n <= model_rows images with running averages; host [n][D]. */
 int model_infer(struct model *model, const struct encoder_run *runs, uint32_t n_runs,
                 float *ret_features);

@@ -24,6 +24,7 @@ static const char *const momentum_schedules[] = {"auto", "constant", "cosine", N
 static const char *const optim_names[] = {"sgd", "lars", NULL};
 static const char *const decays[] = {"all", "weights", NULL};
 static const char *const queue_sources[] = {"key", "query", NULL};
+static const char *const guards[] = {"stop", "warn", "off", NULL};
 static const char *const schedule_units[] = {"epoch", "step", NULL};
 
 #define AT(field) offsetof(struct recipe, field)
@@ -205,6 +206,22 @@ static const struct conf_option options[] = {
      "from one checkpoint to the next; 0: one after each epoch"},
     {"checkpoint.keep", CONF_INT, AT(checkpoint.keep), "2", 1, 1e6, NULL,
      "newest checkpoints that stay; that of step 0 always does"},
+
+    {"guard.non_finite", CONF_ENUM, AT(guard.non_finite), "stop", 0, 0, NULL,
+     "when a loss is no number: end the run, say so once, or nothing", guards},
+    {"guard.collapse", CONF_ENUM, AT(guard.collapse), "warn", 0, 0, NULL,
+     "when the features collapse: the same choice", guards},
+    {"guard.spread", CONF_FLOAT, AT(guard.spread), ".1", 0, 1, NULL,
+     "they have when their spread is below this: 1 is healthy, 0 one point"},
+    {"guard.rank", CONF_FLOAT, AT(guard.rank), "2", 0, 16384, "directions",
+     "they have when their effective rank is below this"},
+    {"guard.every", CONF_INT, AT(guard.every), "100", 0, 1e9, "steps",
+     "from one effective rank (RankMe) of the features to the next; 0: never"},
+
+    {"board.histograms", CONF_INT, AT(board.histograms), "1", 0, 1e6, "epochs",
+     "from one histogram of each weight to the next, for TensorBoard; 0: never"},
+    {"board.pairs", CONF_INT, AT(board.pairs), "12", 0, 256, "images",
+     "of the first batch whose views TensorBoard shows; 0: none"},
 
     {"device.ops", CONF_STR, AT(device.ops), "auto", 0, 0, NULL, "back end: auto, onednn, ref"},
     {"device.threads", CONF_INT, AT(device.threads), "0", 0, 1024, NULL,

@@ -17,6 +17,7 @@ enum recipe_decay { DECAY_ALL, DECAY_WEIGHTS };
 enum recipe_stem { STEM_IMAGENET, STEM_CIFAR };
 enum recipe_momentum { MOMENTUM_AUTO, MOMENTUM_CONSTANT, MOMENTUM_COSINE };
 enum recipe_queue_source { QUEUE_KEY, QUEUE_QUERY };
+enum recipe_guard { GUARD_STOP, GUARD_WARN, GUARD_OFF };
 
 /* What is drawn for a view (struct view_spec without its size). */
 struct recipe_law {
@@ -122,6 +123,15 @@ struct recipe {
     struct {
         int64_t every, keep; /* steps between checkpoints (0 = each epoch); newest kept */
     } checkpoint;
+    struct {
+        int non_finite, collapse; /* enum recipe_guard */
+        double spread, rank;      /* below: collapsed */
+        int64_t every;            /* steps from one rank to the next, 0 = never */
+    } guard;
+    struct {
+        int64_t histograms; /* epochs from one to the next, 0 = never */
+        int64_t pairs;      /* images of the first batch whose views are shown */
+    } board;
     struct {
         char ops[CONF_STR_MAX];
         int64_t threads;

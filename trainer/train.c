@@ -1,34 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* train: THE page. Takes a recipe, gives a run folder. One thread; owns everything that a run is
  * made of. Read train_run first: it says what a run is, from top to bottom. Does not know how
- * batches come (recv), what a step computes (model) or how a file is laid out (ckpt, board,
- * progress). */
+ * batches come (recv), what a step computes (model), how a file is laid out (ckpt) or what is told
+ * of a step, and where (watch/). */
 #include "trainer/train.h"
 
 #include "common/auto.h"
 #include "common/err.h"
 #include "common/log.h"
 #include "common/stat.h"
-#include "trainer/board.h"
 #include "trainer/ckpt.h"
 #include "trainer/import.h"
 #include "trainer/knn.h"
 #include "trainer/loaders.h"
-#include "trainer/progress.h"
 #include "trainer/recipe_difference.h"
 #include "trainer/run_folder.h"
 #include "trainer/schedule.h"
+#include "trainer/watch/guard.h"
+#include "trainer/watch/journal.h"
+#include "trainer/watch/summary.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static const double LINE_EVERY_S = 10; /* progress lines where there is no terminal */
-static const double SPREAD_MIN = 0.1;  /* of the features' spread; 1 is healthy, 0 collapsed */
 
 struct train {
     const struct train_config *config;
@@ -40,8 +38,9 @@ struct train {
     struct loaders loaders;
     struct recv *recv;
     struct schedule schedule;
-    struct board *board;
-    struct progress *progress;
+    struct guard *guard;
+    struct journal *journal;
+    struct profile profile; /* with config->profile */
     struct ckpt_place place;
     uint64_t end;               /* the step the run ends at */
     uint64_t saved;             /* the step of the last checkpoint; UINT64_MAX = none */
@@ -50,7 +49,7 @@ struct train {
     double knn_first, knn_last; /* below 0: not measured */
     bool epoch_end;             /* the last step ended an epoch */
     bool torn;                  /* within a step: the net is no state to keep */
-    bool warned;                /* of a collapse */
+    bool views_shown;
 };
 
 /* --- beginning --- */
@@ -62,7 +61,7 @@ static int make_model(struct train *t)
         rc = model_new(t->recipe, t->ops, &t->model);
     if (rc == 0 && t->recipe->model.weights[0] && !t->config->resume)
         rc = import_backbone(model_net(t->model), t->recipe->model.weights);
-    return rc;
+    return rc < 0 ? rc : guard_new(t->recipe, t->model, &t->guard);
 }
 
 static int dump_recipe(struct train *t)
@@ -154,18 +153,13 @@ static int find_place(struct train *t)
 
 /* --- now and then --- */
 
-static double wall_s(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
 static int save_checkpoint(struct train *t)
 {
     double begin_s = stat_now();
     char path[RUN_PATH_MAX + 96];
     int rc = ckpt_path(t->folder.checkpoints, t->place.step, path, sizeof path);
+    if (rc == 0)
+        rc = guard_net(model_net(t->model), t->place.step, t->saved);
     if (rc == 0)
         rc = ckpt_save(model_net(t->model), &t->place, t->recipe_text, path);
     if (rc == 0)
@@ -207,13 +201,19 @@ static int score_knn(struct train *t)
 
 static int tell_knn(struct train *t)
 {
-    const struct board_scalar scalar = {"knn/top1", (float)t->knn_last};
-    int rc = progress_note(t->progress, t->place.step, t->place.epoch, "knn_top1", t->knn_last);
-    if (rc == 0)
-        rc = board_scalars(t->board, wall_s(), (int64_t)t->place.step, &scalar, 1);
-    progress_break(t->progress);
+    const struct journal_score score = {"knn_top1", "knn/top1", t->knn_last};
+    int rc = journal_score(t->journal, t->place.step, t->place.epoch, &score);
+    journal_break(t->journal);
     log_info("step %" PRIu64 "  epoch %u  nearest neighbour %.2f %%", t->place.step, t->place.epoch,
              100 * t->knn_last);
+    return rc;
+}
+
+static int show_weights(struct train *t)
+{
+    double begin_s = stat_now();
+    int rc = journal_weights(t->journal, t->place.step, model_net(t->model));
+    t->away_s += stat_now() - begin_s;
     return rc;
 }
 
@@ -222,46 +222,39 @@ static int tell_knn(struct train *t)
 /* A run that went wrong says so at once, and by name. */
 static int guard(struct train *t)
 {
-    for (uint32_t i = 0; i < t->losses.n; i++) {
-        double value = (double)t->losses.item[i].value;
-        const char *name = t->losses.item[i].name;
-        if (!isfinite(value) && !t->losses.item[i].score)
-            return err_set(-EDOM,
-                           "step %" PRIu64 ": %s is %g; training stopped, a lower optim.base_lr "
-                           "may help (last checkpoint: step %" PRIu64 ")",
-                           t->place.step, name, value, t->saved);
-        if (strcmp(name, "spread") == 0 && value < SPREAD_MIN && !t->warned) {
-            t->warned = true;
-            progress_break(t->progress);
-            log_warn("step %" PRIu64 ": the features' spread is %.3f: they are collapsing to one "
-                     "point",
-                     t->place.step, value);
-        }
+    int rc = guard_step(t->guard, t->place.step, t->saved, &t->losses);
+    const char *warning = guard_warning(t->guard);
+    if (warning) {
+        journal_break(t->journal);
+        log_warn("%s", warning);
     }
-    return 0;
+    return rc;
 }
 
 static int tell_step(struct train *t, uint32_t epoch, double lr, double wait_s)
 {
-    char tags[MODEL_LOSSES_MAX][BOARD_TAG_MAX];
-    struct board_scalar scalars[MODEL_LOSSES_MAX + 3];
-    size_t n = 0;
-    const struct progress_step step = {.step = t->place.step,
-                                       .epoch = epoch,
-                                       .losses = &t->losses,
-                                       .lr = lr,
-                                       .now_s = stat_now() - t->away_s,
-                                       .wait_s = wait_s};
-    int rc = progress_step(t->progress, &step);
-    for (uint32_t i = 0; i < t->losses.n; i++) {
-        snprintf(tags[i], sizeof tags[i], "train/%s", t->losses.item[i].name);
-        if (isfinite(t->losses.item[i].value))
-            scalars[n++] = (struct board_scalar){tags[i], t->losses.item[i].value};
-    }
-    scalars[n++] = (struct board_scalar){"train/lr", (float)lr};
-    scalars[n++] = (struct board_scalar){"speed/images_per_s", (float)progress_rate(t->progress)};
-    scalars[n++] = (struct board_scalar){"speed/wait", (float)progress_wait(t->progress)};
-    return rc < 0 ? rc : board_scalars(t->board, wall_s(), (int64_t)t->place.step, scalars, n);
+    double rank;
+    const struct journal_step step = {.step = t->place.step,
+                                      .epoch = epoch,
+                                      .losses = &t->losses,
+                                      .rank = guard_rank(t->guard, &rank) ? &rank : NULL,
+                                      .lr = lr,
+                                      .now_s = stat_now() - t->away_s,
+                                      .wait_s = wait_s,
+                                      .profile = &t->profile};
+    return journal_step(t->journal, &step);
+}
+
+/* The views of the first batch that this process trains on. */
+static int show_views(struct train *t, const struct recv_batch *batch)
+{
+    const struct wire_batch *h = batch->header;
+    const struct sheet_batch views = {&batch->model, h->n_samples, h->n_views,
+                                      (uint32_t)t->recipe->views.count, h->sizes};
+    t->views_shown = true;
+    if (t->recipe->board.pairs == 0)
+        return 0;
+    return journal_views(t->journal, t->place.step, &views, (uint32_t)t->recipe->board.pairs);
 }
 
 /* recv -> net -> loss. A step once begun is not interrupted by a signal: its first batches have
@@ -272,9 +265,14 @@ static int take_batch(struct train *t, bool first)
     int rc = recv_next(t->recv, first ? t->config->stop : NULL, &batch);
     if (rc < 0)
         return rc;
+    profile_mark(&t->profile, PROFILE_DATA);
     t->torn = true;
-    rc = model_gradients(t->model, &batch.model);
+    rc = t->views_shown ? 0 : show_views(t, &batch);
+    profile_mark(&t->profile, PROFILE_REST);
+    if (rc == 0)
+        rc = model_gradients(t->model, &batch.model);
     recv_release(t->recv, &batch);
+    profile_mark(&t->profile, PROFILE_REST);
     return rc;
 }
 
@@ -292,6 +290,7 @@ static int take_step(struct train *t)
 {
     double waited_s = recv_counts(t->recv)->wait_s;
     int rc = 0;
+    profile_begin(&t->profile);
     for (uint64_t i = 0; rc == 0 && i < batches_a_step(t); i++)
         rc = take_batch(t, i == 0);
     struct rates rates;
@@ -302,6 +301,7 @@ static int take_step(struct train *t)
         rc = model_losses(t->model, &t->losses);
     if (rc < 0)
         return rc;
+    profile_mark(&t->profile, PROFILE_OPTIM);
     uint32_t epoch = t->place.epoch;
     move_on(t);
     t->torn = false;
@@ -309,6 +309,8 @@ static int take_step(struct train *t)
     if (rc == 0)
         rc = tell_step(t, epoch, (double)rates.lr, recv_counts(t->recv)->wait_s - waited_s);
     t->epoch_end = t->place.epoch > epoch;
+    profile_mark(&t->profile, PROFILE_REST);
+    profile_end(&t->profile);
     return rc;
 }
 
@@ -325,6 +327,9 @@ static int after_step(struct train *t)
         if (rc == 0)
             rc = tell_knn(t);
     }
+    int64_t histograms = t->recipe->board.histograms;
+    if (rc == 0 && t->epoch_end && histograms > 0 && t->place.epoch % histograms == 0)
+        rc = show_weights(t);
     return rc;
 }
 
@@ -353,20 +358,20 @@ static int begin(struct train *t)
     int rc = run_folder_make(&t->folder, t->recipe_text);
     if (rc == 0 && !t->config->resume)
         rc = save_checkpoint(t);
+    const struct journal_config config = {.folder = t->folder.path,
+                                          .resumed = t->config->resume,
+                                          .progress = {.path = t->folder.metrics,
+                                                       .first_step = t->place.step,
+                                                       .steps = t->end,
+                                                       .images = (uint32_t)images_a_step(t),
+                                                       .terminal = stderr,
+                                                       .line_every_s = LINE_EVERY_S}};
     if (rc == 0)
-        rc = board_open(t->folder.path, wall_s(), &t->board);
-    if (rc == 0 && t->config->resume)
-        rc = board_restart(t->board, wall_s(), (int64_t)t->place.step + 1);
-    const struct progress_config config = {.path = t->folder.metrics,
-                                           .first_step = t->place.step,
-                                           .steps = t->end,
-                                           .images = (uint32_t)images_a_step(t),
-                                           .terminal = stderr,
-                                           .line_every_s = LINE_EVERY_S};
-    if (rc == 0)
-        rc = progress_open(&config, &t->progress);
+        rc = journal_open(&config, &t->journal);
     if (rc == 0 && t->knn_first >= 0)
         rc = tell_knn(t);
+    if (t->config->profile)
+        profile_start(&t->profile, t->model);
     t->begin_s = stat_now();
     t->away_s = 0;
     return rc;
@@ -403,31 +408,28 @@ static void keep_work(struct train *t, int rc)
 
 static void summarise(struct train *t, uint64_t first)
 {
-    const struct recv_counts *c = recv_counts(t->recv);
-    double seconds = stat_now() - t->begin_s, stepping = seconds - t->away_s;
-    double images = (double)(t->place.step - first) * (double)images_a_step(t);
-    progress_break(t->progress);
-    printf("run     %s\n", t->folder.path);
-    printf("steps   %" PRIu64 " of %" PRIu64
-           "%s, %.1f s, %.1f images/s, %.1f %% waiting for data\n",
-           t->place.step, t->end, t->place.step < t->end ? " (stopped; --resume goes on)" : "",
-           seconds, stepping > 0 ? images / stepping : 0.0,
-           stepping > 0 ? 100 * c->wait_s / stepping : 0.0);
-    printf("losses ");
-    for (uint32_t i = 0; i < t->losses.n; i++)
-        printf(" %s %.4f", t->losses.item[i].name, (double)t->losses.item[i].value);
-    printf("\ndata    %" PRIu64 " images substituted, %" PRIu64 " batches asked for again, %" PRIu64
-           " damaged, %" PRIu64 " disconnects\n",
-           c->substituted, c->rerequests, c->crc_errors, c->disconnects);
-    if (t->knn_last >= 0)
-        printf("knn     %.2f %%, at the start %.2f %%\n", 100 * t->knn_last, 100 * t->knn_first);
+    const struct summary summary = {.folder = t->folder.path,
+                                    .first = first,
+                                    .step = t->place.step,
+                                    .end = t->end,
+                                    .images = images_a_step(t),
+                                    .seconds = stat_now() - t->begin_s,
+                                    .away_s = t->away_s,
+                                    .losses = &t->losses,
+                                    .rank = guard_rank_last(t->guard),
+                                    .knn_first = t->knn_first,
+                                    .knn_last = t->knn_last,
+                                    .counts = recv_counts(t->recv),
+                                    .profile = &t->profile};
+    journal_break(t->journal);
+    summary_print(&summary, stdout);
     fflush(stdout);
 }
 
 static void train_done(struct train *t)
 {
-    progress_close(t->progress);
-    board_close(t->board);
+    journal_close(t->journal);
+    guard_free(t->guard);
     recv_close(t->recv);
     loaders_close(&t->loaders);
     model_free(t->model);

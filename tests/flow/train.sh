@@ -18,7 +18,7 @@ falls() {
         fail "$1 did not fall by $3: $first, later $last"
 }
 
-train plain --set optim.epochs=12 --set "knn.train=$dir/flowers/train" --set "knn.test=$dir/flowers/test" \
+train plain --profile --set guard.every=40 --set optim.epochs=12 --set "knn.train=$dir/flowers/train" --set "knn.test=$dir/flowers/test" \
     --set knn.every=6
 run=$dir/runs/plain
 falls loss "$run/metrics.jsonl" .1
@@ -28,6 +28,20 @@ falls augself.color "$run/metrics.jsonl" .02
 [ "$(grep -c '"knn_top1"' "$run/metrics.jsonl")" -eq 3 ] # at the start, after 6 and 12 epochs
 grep -q '^steps   120 of 120' "$dir/plain.out"
 grep -q '^knn ' "$dir/plain.out"
+# What the heads explain rises; what the features span is told every 40 steps.
+awk -v a="$(mean augself.color.r2 1 10 "$run/metrics.jsonl")" \
+    -v b="$(mean augself.color.r2 111 120 "$run/metrics.jsonl")" 'BEGIN { exit !(b > a + .1) }' ||
+    fail 'augself.color.r2 did not rise'
+[ "$(grep -c '"rank"' "$run/metrics.jsonl")" -eq 3 ]
+# Where the time went: every phase of every step, and all of it.
+[ "$(grep -c '"data_s".*"forward_s".*"augself_s".*"backward_s".*"optim_s"' "$run/metrics.jsonl")" -eq 120 ]
+grep -q '^profile 120 steps of ' "$dir/plain.out"
+sed -n '/^profile/,$p' "$dir/plain.out" | awk '/%/ { sum += $4 } END { exit !(sum > 99 && sum < 101) }' ||
+    fail 'the phases are not the whole'
+# TensorBoard's file has weights, and the views of the first batch as a picture.
+for tag in train/augself.crop.r2 weights/backbone.conv1.weight views PNG; do
+    grep -q -a -F "$tag" "$run"/events.out.tfevents.* || fail "$tag is not in the event file"
+done
 [ "$(cd "$run" && echo *)" = "$(cd "$run" && echo backbone.safetensors checkpoints events.out.tfevents.* \
     metrics.jsonl recipe.yaml)" ]
 [ "$(cd "$run/checkpoints" && echo *)" = "step-00000000.safetensors step-00000110.safetensors \

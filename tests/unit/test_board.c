@@ -2,7 +2,7 @@
 /* board: the event file, parsed back byte by byte with a reader written from the format alone. */
 #include "test.h"
 
-#include "trainer/board.h"
+#include "trainer/watch/board.h"
 
 #include "common/crc32c.h"
 
@@ -185,6 +185,128 @@ static void test_file(void **state)
     assert_ptr_equal(file.at, file.end);
 }
 
+static double get_double(struct reader *r, uint32_t field)
+{
+    assert_int_equal(get_varint(r), field << 3 | 1);
+    uint64_t bits = get_little(r, 8);
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
+/* The one value of a summary, its tag read; what is behind it is left. */
+static struct reader get_value(struct reader *file, int64_t step, const char *tag)
+{
+    struct reader event = get_record(file);
+    get_wall(&event);
+    assert_int_equal(get_varint(&event), 2 << 3 | 0);
+    assert_int_equal(get_varint(&event), step);
+    assert_int_equal(get_varint(&event), 5 << 3 | 2);
+    struct reader summary = get_block(&event);
+    assert_ptr_equal(event.at, event.end);
+    assert_int_equal(get_varint(&summary), 1 << 3 | 2);
+    struct reader value = get_block(&summary);
+    assert_ptr_equal(summary.at, summary.end);
+    assert_int_equal(get_varint(&value), 1 << 3 | 2);
+    struct reader name = get_block(&value);
+    assert_int_equal(name.end - name.at, strlen(tag));
+    assert_memory_equal(name.at, tag, strlen(tag));
+    return value;
+}
+
+static void test_histogram(void **state)
+{
+    (void)state;
+    static const float x[] = {-1, -1, 0.5f, 3};
+    static char tag[BOARD_TAG_MAX + 1];
+    memset(tag, 'w', BOARD_TAG_MAX - 1);
+    struct histogram h;
+    struct board *board;
+    assert_int_equal(board_open(folder, 1, &board), 0);
+    histogram_make(x, 4, &h);
+    assert_int_equal(board_histogram(board, 2, 9, tag, &h), 0);
+    histogram_make(x, 0, &h); /* nothing to show */
+    assert_int_equal(board_histogram(board, 2, 10, "none", &h), 0);
+    histogram_make(x, 2, &h);
+    assert_int_equal(board_histogram(board, 2, 11, "same", &h), 0);
+    memset(tag, 'w', BOARD_TAG_MAX);
+    assert_int_equal(board_histogram(board, 2, 9, tag, &h), -EINVAL);
+    board_close(board);
+    tag[BOARD_TAG_MAX - 1] = 0;
+
+    unsigned char bytes[4096];
+    char name[256];
+    struct reader file = {bytes, bytes + take_file(bytes, sizeof bytes, name, sizeof name)};
+    get_record(&file);
+    struct reader value = get_value(&file, 9, tag);
+    assert_int_equal(get_varint(&value), 5 << 3 | 2);
+    struct reader histo = get_block(&value);
+    assert_ptr_equal(value.at, value.end);
+    static const double want[] = {-1, 3, 4, 1.5, 11.25};
+    for (uint32_t i = 0; i < 5; i++)
+        assert_true(get_double(&histo, i + 1) == want[i]);
+    double last = 0, total = 0;
+    for (uint32_t field = 6; field <= 7; field++) {
+        assert_int_equal(get_varint(&histo), field << 3 | 2);
+        struct reader packed = get_block(&histo);
+        assert_int_equal(packed.end - packed.at, 8 * HISTOGRAM_BINS);
+        while (packed.at < packed.end) {
+            uint64_t bits = get_little(&packed, 8);
+            memcpy(&last, &bits, sizeof last);
+            total += field == 7 ? last : 0;
+        }
+        assert_true(last == (field == 6 ? 3 : 1)); /* the last limit, the last count */
+    }
+    assert_true(total == 4);
+    assert_ptr_equal(histo.at, histo.end);
+    value = get_value(&file, 11, "same");
+    assert_int_equal(get_varint(&value), 5 << 3 | 2);
+    histo = get_block(&value);
+    assert_ptr_equal(file.at, file.end);
+}
+
+/* Of every length about the places where a varint grows by a byte. */
+static void test_picture(void **state)
+{
+    (void)state;
+    static unsigned char png[20000], bytes[200000];
+    static const size_t lens[] = {0,   1,   100,   110,   112,   114,  120,
+                                  127, 128, 16000, 16370, 16383, 20000};
+    for (size_t i = 0; i < sizeof png; i++)
+        png[i] = (unsigned char)(i * 7);
+    struct board *board;
+    assert_int_equal(board_open(folder, 1, &board), 0);
+    for (size_t i = 0; i < ARRAY_LEN(lens); i++) {
+        const struct board_picture p = {"views", 300, 200, png, lens[i]};
+        assert_int_equal(board_picture(board, 2, (int64_t)i + 1, &p), 0);
+    }
+    static char tag[BOARD_TAG_MAX + 1];
+    memset(tag, 't', BOARD_TAG_MAX);
+    assert_int_equal(board_picture(board, 2, 1, &(struct board_picture){.tag = tag}), -EINVAL);
+    board_close(board);
+
+    char name[256];
+    struct reader file = {bytes, bytes + take_file(bytes, sizeof bytes, name, sizeof name)};
+    get_record(&file);
+    for (size_t i = 0; i < ARRAY_LEN(lens); i++) {
+        struct reader value = get_value(&file, (int64_t)i + 1, "views");
+        assert_int_equal(get_varint(&value), 4 << 3 | 2);
+        struct reader image = get_block(&value);
+        assert_ptr_equal(value.at, value.end);
+        static const uint64_t shape[] = {200, 300, 3}; /* height, width, RGB */
+        for (uint32_t k = 0; k < 3; k++) {
+            assert_int_equal(get_varint(&image), (k + 1) << 3 | 0);
+            assert_int_equal(get_varint(&image), shape[k]);
+        }
+        assert_int_equal(get_varint(&image), 4 << 3 | 2);
+        struct reader encoded = get_block(&image);
+        assert_int_equal(encoded.end - encoded.at, lens[i]);
+        assert_memory_equal(encoded.at, png, lens[i]);
+        assert_ptr_equal(image.at, image.end);
+    }
+    assert_ptr_equal(file.at, file.end);
+}
+
 /* The largest step that is allowed fits the record; one more is refused. */
 static void test_limits(void **state)
 {
@@ -241,6 +363,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_file),
+        cmocka_unit_test(test_histogram),
+        cmocka_unit_test(test_picture),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_two_files_in_one_second),
     };

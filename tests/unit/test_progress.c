@@ -3,7 +3,7 @@
  * repeat; the line for a person says what it should, when it should. */
 #include "test.h"
 
-#include "trainer/progress.h"
+#include "trainer/watch/progress.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -35,7 +35,7 @@ static int teardown(void **state)
 }
 
 static const struct model_losses losses = {
-    3, {{"loss", -0.75f}, {"augself.crop", 0.125f}, {"augself.color", 0.1f}}};
+    3, {{"loss", -0.75f, false}, {"augself.crop", 0.125f, false}, {"augself.color", 0.1f, false}}};
 
 static void do_step(struct progress *p, uint64_t step, double now_s, double wait_s)
 {
@@ -80,8 +80,15 @@ static void test_lines(void **state)
     assert_true(fabs(progress_rate(p) - 32) < 1e-9);
     assert_true(fabs(progress_wait(p) - 0.15) < 1e-9);
     assert_int_equal(progress_note(p, 3, 2, "knn_top1", 0.625), 0);
-    struct model_losses broken = {1, {{"loss", NAN}}};
-    struct progress_step bad = {.step = 4, .losses = &broken, .now_s = 105};
+    struct model_losses broken = {1, {{"loss", NAN, false}}};
+    const struct progress_figure rank = {"rank", 12.5}, times[] = {{"a_s", 0.25}, {"b_s", 0.5}};
+    struct progress_step bad = {.step = 4,
+                                .losses = &broken,
+                                .now_s = 105,
+                                .figures = &rank,
+                                .times = times,
+                                .n_figures = 1,
+                                .n_times = 2};
     assert_int_equal(progress_step(p, &bad), 0);
 
     json_t *lines[8];
@@ -95,6 +102,8 @@ static void test_lines(void **state)
     assert_true(number(lines[2], "images_per_s") == 32);
     assert_true(number(lines[3], "knn_top1") == 0.625 && number(lines[3], "step") == 3);
     assert_true(json_is_null(json_object_get(lines[4], "loss")));
+    assert_true(number(lines[4], "rank") == 12.5 && !json_object_get(lines[2], "rank"));
+    assert_true(number(lines[4], "a_s") == 0.25 && number(lines[4], "b_s") == 0.5);
     for (size_t i = 0; i < 5; i++)
         json_decref(lines[i]);
 }

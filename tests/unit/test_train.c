@@ -7,9 +7,11 @@
 #include "common/log.h"
 #include "script_peer.h"
 #include "trainer/ckpt.h"
+#include "trainer/safetensors.h"
 #include "trainer/train.h"
 
 #include <errno.h>
+#include <math.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/stat.h>
@@ -188,6 +190,75 @@ static void test_not_a_number(void **state)
     assert_false(exists("backbone.safetensors"));
 }
 
+/* A recipe whose bound no features reach, and that says what then. */
+static void test_collapse(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        run_with("guard={collapse: stop, rank: 9, every: 2}", "checkpoint.every=1", false), -EDOM);
+    assert_non_null(strstr(err_text(), "step 2: the features' effective rank is "));
+    assert_non_null(strstr(err_text(), "few directions of 64; training stopped"));
+    assert_false(exists("backbone.safetensors"));
+    assert_true(exists("checkpoints/step-00000001.safetensors"));
+    assert_false(exists("checkpoints/step-00000002.safetensors"));
+}
+
+/* Overwrites the first number of a tensor in a file by NaN. */
+static void spoil(const char *name, const char *tensor)
+{
+    char path[256];
+    struct safetensors *st;
+    const float bad = NAN;
+    snprintf(path, sizeof path, "%s/%s", run_dir, name);
+    assert_int_equal(safetensors_open(path, &st), 0);
+    const struct safetensor *t = safetensors_find(st, tensor), *last;
+    assert_non_null(t);
+    last = safetensors_at(st, safetensors_n(st) - 1); /* the data ends with the file */
+    long from_end = (long)((const char *)last->data + last->bytes - (const char *)t->data);
+    safetensors_close(st);
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    assert_int_equal(fseek(file, -from_end, SEEK_END), 0);
+    assert_int_equal(fwrite(&bad, sizeof bad, 1, file), 1);
+    fclose(file);
+}
+
+/* No loss of training reads a running average, so none tells that one is broken: what a checkpoint
+ * would hold is looked at by itself. */
+static void test_no_broken_checkpoint(void **state)
+{
+    (void)state;
+    assert_int_equal(run(NULL, false), 0);
+    spoil("checkpoints/step-00000010.safetensors", "backbone.layer3.1.bn2.running_mean");
+    assert_int_equal(run("optim.epochs=3", true), -EDOM);
+    assert_non_null(strstr(err_text(), "step 12: backbone.layer3.1.bn2.running_mean holds what is "
+                                       "no number, so it makes no checkpoint"));
+    assert_non_null(strstr(err_text(), "last checkpoint: step 10"));
+    assert_false(exists("checkpoints/step-00000012.safetensors"));
+}
+
+static size_t lines_with(const char *text)
+{
+    char path[256], line[4096];
+    snprintf(path, sizeof path, "%s/metrics.jsonl", run_dir);
+    FILE *in = fopen(path, "r");
+    assert_non_null(in);
+    size_t n = 0;
+    while (fgets(line, sizeof line, in))
+        n += strstr(line, text) != NULL;
+    fclose(in);
+    return n;
+}
+
+static void test_rank_is_told(void **state)
+{
+    (void)state;
+    assert_int_equal(run_with("guard.every=4", "guard.rank=0", false), 0);
+    assert_int_equal(lines_with("\"loss\":"), 10);
+    assert_int_equal(lines_with("\"rank\":"), 2); /* of steps 4 and 8 */
+    assert_int_equal(lines_with("forward_s"), 0); /* it was not asked for */
+}
+
 int main(void)
 {
     log_open("test_train", LOG_ERROR);
@@ -198,6 +269,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(test_loader_goes, setup, teardown),
         cmocka_unit_test_setup_teardown(test_not_a_number, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_collapse, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_broken_checkpoint, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_rank_is_told, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -66,6 +66,7 @@ static int views_add(struct safetensors_out *out, const char *name, const struct
                      const uint32_t range[2], uint8_t **ret_pixels)
 {
     const struct wire_batch *h = fetch->batch.header;
+    const struct sheet_batch batch = fetch_sheet(fetch);
     uint32_t side = h->sizes[range[0]], n = range[1] - range[0];
     size_t image = (size_t)side * side * 3;
     uint8_t *to = *ret_pixels = malloc(n * h->n_samples * image);
@@ -73,7 +74,7 @@ static int views_add(struct safetensors_out *out, const char *name, const struct
         return err_set(-ENOMEM, "out of memory: %zu bytes of pixels", n * h->n_samples * image);
     for (uint32_t v = range[0]; v < range[1]; v++)
         for (uint32_t i = 0; i < h->n_samples; i++, to += image)
-            memcpy(to, fetch_image(fetch, v, i), image);
+            memcpy(to, sheet_image(&batch, v, i), image);
     return safetensors_add(out, name, ST_U8, 5, (int64_t[]){n, h->n_samples, side, side, 3},
                            *ret_pixels);
 }

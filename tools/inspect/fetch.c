@@ -128,12 +128,9 @@ void fetch_done(struct fetch *fetch)
     *fetch = (struct fetch){0};
 }
 
-const uint8_t *fetch_image(const struct fetch *fetch, uint32_t view, uint32_t sample)
+struct sheet_batch fetch_sheet(const struct fetch *fetch)
 {
     const struct wire_batch *h = fetch->batch.header;
-    const struct encoder_run *run = fetch->batch.model.run;
-    uint32_t row = view * h->n_samples + sample;
-    for (; row >= (uint32_t)run->rows; run++) /* recv has seen to it that they hold all rows */
-        row -= (uint32_t)run->rows;
-    return run->pixels + (size_t)row * h->sizes[view] * h->sizes[view] * 3;
+    return (struct sheet_batch){&fetch->batch.model, h->n_samples, h->n_views,
+                                (uint32_t)fetch->recipe.views.count, h->sizes};
 }

@@ -8,6 +8,7 @@
 #include "trainer/embed.h"
 #include "trainer/recipe.h"
 #include "trainer/recv.h"
+#include "trainer/watch/sheet.h"
 
 extern const struct usage inspect_stream_usage, inspect_batch_usage, inspect_sheet_usage,
     inspect_runs_usage;
@@ -56,7 +57,7 @@ int fetch_option(struct fetch_options *o, int c, const char *arg);
 int fetch_open(struct fetch *fetch, const struct fetch_options *o);
 void fetch_done(struct fetch *fetch);
 
-/* One image, [size][size][3]; a loan until fetch_done. */
-const uint8_t *fetch_image(const struct fetch *fetch, uint32_t view, uint32_t sample);
+/* The batch, cut up into images; loans until fetch_done. */
+struct sheet_batch fetch_sheet(const struct fetch *fetch);
 
 #endif

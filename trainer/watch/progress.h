@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* progress: what a run tells while it runs: metrics.jsonl (one JSON object a step, flushed line by
  * line) and the line on the terminal. Owner: train. One thread. Reads no clock: times come in. */
-#ifndef AUGSTREAM_TRAINER_PROGRESS_H
-#define AUGSTREAM_TRAINER_PROGRESS_H
+#ifndef AUGSTREAM_TRAINER_WATCH_PROGRESS_H
+#define AUGSTREAM_TRAINER_WATCH_PROGRESS_H
 
 #include "trainer/model.h"
 
@@ -22,12 +22,20 @@ struct progress_config {
 int progress_open(const struct progress_config *config, struct progress **ret);
 void progress_close(struct progress *progress); /* NULL is fine */
 
+struct progress_figure {
+    const char *name;
+    double value;
+};
 struct progress_step {
     uint64_t step; /* steps done, this one counted */
     uint32_t epoch;
     const struct model_losses *losses;
     double lr;
     double now_s, wait_s; /* the end of this step; how much of it was waiting for data */
+    /* What is told of some steps: what the model is like, the same whenever it is trained so; and
+     * times. */
+    const struct progress_figure *figures, *times;
+    size_t n_figures, n_times;
 };
 /* One line of metrics.jsonl, and the terminal's line when it is due. Allocates nothing. */
 int progress_step(struct progress *progress, const struct progress_step *step);

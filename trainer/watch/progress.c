@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* progress: takes a step's figures, gives a JSON line in a file and a line for a person. One
  * thread; owned by train. Does not decide anything: a run with it closed trains the same. */
-#include "trainer/progress.h"
+#include "trainer/watch/progress.h"
 
 #include "common/auto.h"
 #include "common/err.h"
@@ -224,9 +224,13 @@ int progress_step(struct progress *p, const struct progress_step *s)
     put(&t, "{\"step\":%llu,\"epoch\":%u", (unsigned long long)s->step, s->epoch);
     for (uint32_t i = 0; i < s->losses->n; i++)
         put_number(&t, s->losses->item[i].name, 9, (double)s->losses->item[i].value);
+    for (size_t i = 0; i < s->n_figures; i++)
+        put_number(&t, s->figures[i].name, 9, s->figures[i].value);
     put_number(&t, "lr", 9, s->lr);
     put_number(&t, "images_per_s", 5, progress_rate(p));
     put_number(&t, "wait_s", 4, s->wait_s);
+    for (size_t i = 0; i < s->n_times; i++)
+        put_number(&t, s->times[i].name, 4, s->times[i].value);
     int rc = write_line(p, &t);
     if (rc < 0 || !p->config.terminal)
         return rc;
