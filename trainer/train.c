@@ -13,6 +13,7 @@
 #include "trainer/import.h"
 #include "trainer/knn.h"
 #include "trainer/loaders.h"
+#include "trainer/method/method.h"
 #include "trainer/recipe_difference.h"
 #include "trainer/run_folder.h"
 #include "trainer/schedule.h"
@@ -116,6 +117,9 @@ static int open_recv(struct train *t)
     if (rc < 0)
         return rc;
     const struct recv_info *info = recv_info(t->recv);
+    rc = method_check_classes(t->recipe, info->classes);
+    if (rc < 0)
+        return rc;
     if (t->config->resume && memcmp(info->session, t->place.session, DIGEST_BYTES) != 0)
         return cannot_resume(t, t->place.step,
                              err_set(-EINVAL,

@@ -237,6 +237,21 @@ static void test_no_broken_checkpoint(void **state)
     assert_false(exists("checkpoints/step-00000012.safetensors"));
 }
 
+/* The dataset has three classes. Two would refuse its third, four never learn theirs. */
+static void test_classes(void **state)
+{
+    (void)state;
+    assert_int_equal(run_with("method.name=supervised", "method.classes=2", false), -EINVAL);
+    assert_string_equal(err_text(), "method.classes: 2; the dataset d has 3 classes");
+    assert_int_equal(run_with("method.name=supervised", "method.classes=4", false), -EINVAL);
+    assert_string_equal(err_text(), "method.classes: 4; the dataset d has 3 classes");
+    assert_false(exists(""));
+    /* with three it begins, and meets the labels that this loader makes up */
+    assert_int_equal(run_with("method.name=supervised", "method.classes=3", false), -EINVAL);
+    assert_non_null(strstr(err_text(), "has label 3; method.classes is 3"));
+    assert_true(exists("metrics.jsonl"));
+}
+
 static size_t lines_with(const char *text)
 {
     char path[256], line[4096];
@@ -272,6 +287,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_collapse, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_broken_checkpoint, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rank_is_told, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_classes, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -92,3 +92,11 @@ int method_check(const struct recipe *r, const char **ret_key)
                      r->method.queue.size, r->data.batch);
     return 0;
 }
+
+int method_check_classes(const struct recipe *r, uint32_t classes)
+{
+    if (!method_of(r)->labels || (uint64_t)r->method.classes == classes)
+        return 0;
+    return err_set(-EINVAL, "method.classes: %" PRId64 "; the dataset %s has %" PRIu32 " classes",
+                   r->method.classes, r->data.dataset, classes);
+}

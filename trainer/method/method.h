@@ -83,4 +83,8 @@ void method_resolve(struct recipe *recipe);
  */
 int method_check(const struct recipe *recipe, const char **ret_key);
 
+/* -EINVAL, naming both, where the method learns classes and the dataset has another number of them.
+ */
+int method_check_classes(const struct recipe *recipe, uint32_t classes);
+
 #endif
