@@ -423,6 +423,21 @@ void omega_difference(enum augself_kind kind, const struct omega *a, const struc
         ret[i] = (float)(of_a[i] - of_b[i]);
 }
 
+void omega_encode(const struct omega *o, const struct view_spec *law, float ret[OMEGA_CODE_LEN])
+{
+    double code[OMEGA_CODE_LEN] = {0}, most = law->blur.sigma[1];
+    crop_normalise(o, false, code);
+    code[4] = o->flip;
+    code[5] = o->jitter.applied;
+    color_normalise(o, law, code + 6);
+    code[10] = o->grayscale;
+    code[11] = o->blur.applied && most > 0 ? (double)o->blur.sigma / most : 0;
+    code[12] = o->solarize.applied ? 1 - (double)o->solarize.threshold : 0;
+    code[13 + (o->rotation & 3)] = 1;
+    for (size_t i = 0; i < OMEGA_CODE_LEN; i++)
+        ret[i] = (float)code[i];
+}
+
 static const char *json_bool(bool value)
 {
     return value ? "true" : "false";

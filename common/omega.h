@@ -16,6 +16,7 @@ enum {
     OMEGA_VIEW_MAX = 1024,  /* pixels, output views */
     OMEGA_KERNEL_MAX = 127, /* blur kernel, pixels, odd */
     OMEGA_TARGET_MAX = 4,   /* numbers of the longest target */
+    OMEGA_CODE_LEN = 17,    /* numbers of a code */
 };
 
 /* Colour operations, torchvision's numbering in ColorJitter. */
@@ -122,6 +123,18 @@ size_t augself_target_len(enum augself_kind kind);
  * empty). Writes augself_target_len(kind) numbers. */
 void omega_difference(enum augself_kind kind, const struct omega *a, const struct view_spec *law_a,
                       const struct omega *b, const struct view_spec *law_b, float *ret);
+
+/* One view's own omega as numbers of about unit size, for a network to read:
+ *   0..3    crop: cy, cx, h, w, fractions of the source, as it was cut (not mirrored)
+ *   4       flip, 0 or 1
+ *   5       whether colour jitter was applied; 6..9 its four numbers as omega_difference has them
+ *   10      grayscale, 0 or 1
+ *   11      sigma of the blur as a share of the law's largest, 0 where not applied
+ *   12      solarize: 1 - threshold, 0 where not applied
+ *   13..16  rotation: 1 at its quarter turns, else 0
+ */
+void omega_encode(const struct omega *omega, const struct view_spec *law,
+                  float ret[OMEGA_CODE_LEN]);
 
 /* One line of JSON without a newline; the format is in docs/protocol.md. Returns the length, as
  * snprintf. Numbers read back to the same floats: the line and the source image are enough to

@@ -7,6 +7,7 @@
 #include "common/auto.h"
 #include "common/err.h"
 #include "trainer/augself.h"
+#include "trainer/condition.h"
 #include "trainer/method/method.h"
 #include "trainer/optim.h"
 
@@ -19,6 +20,7 @@ struct model {
     struct encoder *encoder;
     const struct method *method;
     void *method_state;
+    struct condition *condition; /* NULL: no projector is conditioned */
     struct augself *augself;
     struct loss loss;
     struct optim optim;
@@ -53,6 +55,21 @@ static int encoder_build(struct model *m, const struct recipe *recipe, const str
         config.std[c] = (float)recipe->views.std[c];
     }
     return encoder_new(m->net, &config, &m->encoder);
+}
+
+static int condition_build(struct model *m, const struct recipe *recipe, const struct spec *spec)
+{
+    if (recipe->method.condition.dim == 0)
+        return 0;
+    const struct condition_config config = {
+        .n = (int32_t)recipe->data.batch,
+        .large_views = (int32_t)recipe->views.count,
+        .small_views = (int32_t)recipe->views.small.count,
+        .trained_views = m->method->trained_views,
+        .target_views = m->method->target_views,
+        .law = spec->views,
+    };
+    return condition_new(m->net, &config, &m->condition);
 }
 
 static int augself_build(struct model *m, const struct recipe *recipe, const struct spec *spec)
@@ -104,6 +121,8 @@ static int modules_new(struct model *m, const struct recipe *recipe, const struc
         },
         &m->method_state);
     if (r >= 0)
+        r = condition_build(m, recipe, spec);
+    if (r >= 0)
         r = augself_build(m, recipe, spec);
     return r < 0 ? r : optim_build(m, recipe);
 }
@@ -141,6 +160,7 @@ void model_free(struct model *m)
     if (!m)
         return;
     augself_free(m->augself);
+    condition_free(m->condition);
     if (m->method)
         m->method->free(m->method_state);
     encoder_free(m->encoder);
@@ -195,19 +215,23 @@ static int done(const struct model *m, int r, enum model_phase phase)
 int model_gradients(struct model *m, const struct model_batch *batch)
 {
     int r = encoder_forward(m->encoder, batch->run, batch->n_runs);
+    if (r >= 0 && m->condition)
+        r = condition_send(m->condition, batch->omega);
     if (r < 0)
         return r;
     const struct method_input in = {
         .y = encoder_y(m->encoder),
         .t = encoder_t(m->encoder),
         .labels = batch->labels,
+        .code_y = m->condition ? condition_y(m->condition) : NULL,
+        .code_t = m->condition ? condition_t(m->condition) : NULL,
     };
     r = done(m, m->method->forward(m->method_state, &in), MODEL_FORWARD);
     if (r >= 0)
         r = done(m, augself_forward(m->augself, batch->omega, encoder_pair(m->encoder)),
                  MODEL_AUGSELF);
     if (r >= 0)
-        r = done(m, m->method->backward(m->method_state, in.y, encoder_dy(m->encoder)),
+        r = done(m, m->method->backward(m->method_state, &in, encoder_dy(m->encoder)),
                  MODEL_BACKWARD);
     if (r >= 0)
         r = done(m, augself_backward(m->augself, encoder_dpair(m->encoder)), MODEL_AUGSELF);

@@ -136,6 +136,11 @@ static const struct conf_option options[] = {
      "output width of the projector"},
     {"method.predictor.dim", CONF_INT, AT(method.predictor.dim), "0", 0, 16384, "features",
      "hidden width of the predictor"},
+    {"method.condition.dim", CONF_INT, AT(method.condition.dim), "0", 0, 4096, "features",
+     "width of the encoding of a view's own augmentation that the projector reads beside the "
+     "features (CASSLE); 0: it reads features alone"},
+    {"method.condition.layers", CONF_INT, AT(method.condition.layers), "2", 1, 4, NULL,
+     "linear layers of the network that makes that encoding"},
     {"method.temperature", CONF_FLOAT, AT(method.temperature), "0", 0, 100, NULL,
      "what logits are divided by (moco, simclr, swav)"},
     {"method.momentum", CONF_FLOAT, AT(method.momentum), "0", 0, 1, NULL,

@@ -83,6 +83,9 @@ struct recipe {
         struct {
             int64_t dim; /* hidden width */
         } predictor;
+        struct {
+            int64_t dim, layers; /* dim 0 = the projector reads features alone */
+        } condition;
         double temperature;
         double momentum; /* of a momentum encoder */
         int momentum_schedule;

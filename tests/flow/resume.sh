@@ -67,6 +67,7 @@ moco method.name=moco method.queue.size=36
 moco-accumulate method.name=moco method.queue.size=36 optim.accumulate=3
 simclr method.name=simclr optim.name=lars
 byol method.name=byol augself.flip=1
+byol-conditioned method.name=byol method.condition.dim=8
 swav method.name=swav method.prototypes.frozen=25 views.small.count=2 views.small.size=16
 supervised method.name=supervised method.classes=12 optim.warmup=2 optim.decay=weights
 augself-only augself.only=true

@@ -304,6 +304,16 @@ void case_pair(struct bed *bed, const struct op_case *s)
     struct tensor dx = bed_tensor(bed, bed_random(bed, tensor_count(&x), -1, 1), x_shape);
     BED_RUN(bed, "pair_backward", o->pair_backward(o, &dy, &dx));
     bed_keep_tensor(bed, "pair_backward", &dx, rounding);
+
+    struct tensor b_shape = shape_of(s->n, 1, 1, 3), both = shape_of(s->n, 1, 1, s->c + 3);
+    struct tensor b = bed_tensor(bed, bed_random(bed, tensor_count(&b_shape), -1, 1), b_shape);
+    struct tensor joined = rubbish(bed, both), da = rubbish(bed, x_shape),
+                  db = rubbish(bed, b_shape);
+    BED_RUN(bed, "concat_forward", o->concat_forward(o, &x, &b, &joined));
+    bed_keep_tensor(bed, "concat_forward", &joined, exact);
+    BED_RUN(bed, "concat_backward", o->concat_backward(o, &joined, &da, &db));
+    bed_keep_tensor(bed, "concat_backward: da", &da, exact);
+    bed_keep_tensor(bed, "concat_backward: db", &db, exact);
 }
 
 void case_vector(struct bed *bed, const struct op_case *s)

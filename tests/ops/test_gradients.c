@@ -376,6 +376,32 @@ static void test_pair(void **state)
                  tensor_count(&dx), linear);
 }
 
+struct concat_context {
+    const struct ops *o;
+    struct tensor a, b, y, dy;
+};
+
+static double concat_objective(void *context)
+{
+    struct concat_context *c = context;
+    assert_int_equal(c->o->concat_forward(c->o, &c->a, &c->b, &c->y), 0);
+    return weighted_sum(&c->y, c->dy.data);
+}
+
+static void test_concat(void **state)
+{
+    struct bed *bed = *state;
+    struct concat_context c = {.o = bed->ops,
+                               .a = random_tensor(bed, 6, 1, 1, 5),
+                               .b = random_tensor(bed, 6, 1, 1, 3),
+                               .y = random_tensor(bed, 6, 1, 1, 8),
+                               .dy = random_tensor(bed, 6, 1, 1, 8)};
+    struct tensor da = random_tensor(bed, 6, 1, 1, 5), db = random_tensor(bed, 6, 1, 1, 3);
+    assert_int_equal(c.o->concat_backward(c.o, &c.dy, &da, &db), 0);
+    check_slopes("concat da", concat_objective, &c, c.a.data, da.data, tensor_count(&da), linear);
+    check_slopes("concat db", concat_objective, &c, c.b.data, db.data, tensor_count(&db), linear);
+}
+
 /* --- losses --- */
 
 static const float loss_weight = 0.7f;
@@ -530,12 +556,11 @@ static void test_soft(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_conv),        TEST(test_bn),
-        TEST(test_maxpool),     TEST(test_avgpool),
-        TEST(test_linear),      TEST(test_pair),
-        TEST(test_loss_cosine), TEST(test_loss_mse_tanh),
-        TEST(test_loss_bce),    TEST(test_loss_softmax),
-        TEST(test_units),       TEST(test_soft),
+        TEST(test_conv),     TEST(test_bn),           TEST(test_maxpool),
+        TEST(test_avgpool),  TEST(test_linear),       TEST(test_pair),
+        TEST(test_concat),   TEST(test_loss_cosine),  TEST(test_loss_mse_tanh),
+        TEST(test_loss_bce), TEST(test_loss_softmax), TEST(test_units),
+        TEST(test_soft),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

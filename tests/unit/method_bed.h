@@ -17,7 +17,7 @@ struct method_bed {
     struct loss loss;
     const struct method *method;
     void *state;
-    struct tensor y, dy, t;
+    struct tensor y, dy, t, code_y, code_t;
     int64_t labels[BED_N];
     struct method_input in;
 };
@@ -40,6 +40,12 @@ static inline void method_bed_make(struct method_bed *b, const struct method *me
     if (method->target_views)
         assert_int_equal(
             arena_add_tensor(acts, &b->t, method->target_views * BED_N, 1, 1, BED_FEATURES), 0);
+    int32_t code = recipe->method.condition.dim > 0 ? OMEGA_CODE_LEN : 0;
+    if (code)
+        assert_int_equal(arena_add_tensor(acts, &b->code_y, views * BED_N, 1, 1, code), 0);
+    if (code && method->target_views)
+        assert_int_equal(
+            arena_add_tensor(acts, &b->code_t, method->target_views * BED_N, 1, 1, code), 0);
     assert_int_equal(net_commit(b->net), 0);
     assert_int_equal(net_init(b->net, 3), 0);
     random_fill(b->y.data, tensor_count(&b->y), -1, 1, 1);
@@ -48,7 +54,11 @@ static inline void method_bed_make(struct method_bed *b, const struct method *me
         random_fill(b->t.data, tensor_count(&b->t), -1, 1, 3);
     for (int i = 0; i < BED_N; i++)
         b->labels[i] = i % 3;
-    b->in = (struct method_input){&b->y, &b->t, b->labels};
+    if (code)
+        random_fill(b->code_y.data, tensor_count(&b->code_y), 0, 1, 4);
+    if (code && method->target_views)
+        random_fill(b->code_t.data, tensor_count(&b->code_t), 0, 1, 5);
+    b->in = (struct method_input){&b->y, &b->t, b->labels, &b->code_y, &b->code_t};
 }
 
 static inline void method_bed_done(struct method_bed *b)
@@ -73,7 +83,7 @@ static inline double method_bed_loss(void *arg)
 static inline void method_bed_check_gradients(struct method_bed *b)
 {
     method_bed_loss(b);
-    assert_int_equal(b->method->backward(b->state, &b->y, &b->dy), 0);
+    assert_int_equal(b->method->backward(b->state, &b->in, &b->dy), 0);
     size_t count = tensor_count(&b->dy);
     assert_true(gradcheck_along(b->y.data, b->dy.data, count, 1e-3, method_bed_loss, b) < 0.05);
     for (size_t i = 0; i < b->net->n_params; i++) {

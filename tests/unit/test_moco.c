@@ -43,7 +43,7 @@ static void queue_of_keys(void **state)
         memcpy(before, keys->data, sizeof(before));
         random_fill(bed.t.data, tensor_count(&bed.t), -1, 1, 10 + (uint32_t)step);
         method_bed_loss(&bed);
-        assert_int_equal(method_moco.backward(bed.state, &bed.y, &bed.dy), 0);
+        assert_int_equal(method_moco.backward(bed.state, &bed.in, &bed.dy), 0);
         assert_memory_equal(before, keys->data, sizeof(before)); /* the gradient is of the old */
         assert_int_equal(method_moco.after_batch(bed.state), 0);
         assert_int_equal(position->counter, (step + 1) * BED_N % QUEUE);
@@ -73,10 +73,33 @@ static void queue_of_queries(void **state)
     recipe.method.queue.source = QUEUE_KEY;
 }
 
+/* The same with a projector that reads omega: every parameter of its encoding has its gradient, and
+ * another omega gives another loss. */
+static void conditioned(void **state)
+{
+    (void)state;
+    struct recipe reads = recipe;
+    reads.method.condition.dim = 5;
+    reads.method.condition.layers = 2;
+    method_bed_make(&bed, &method_moco, &reads, 0);
+    assert_non_null(net_find_param(bed.net, "condition.0.weight")->d);
+    method_bed_check_gradients(&bed);
+    double loss = method_bed_loss(&bed);
+    const struct param *momentum = net_find_param(bed.net, "momentum.condition.0.weight");
+    assert_ptr_equal(momentum->online, net_find_param(bed.net, "condition.0.weight"));
+    random_fill(bed.code_t.data, tensor_count(&bed.code_t), 0, 1, 8);
+    assert_true(fabs(method_bed_loss(&bed) - loss) > 1e-4);
+    loss = method_bed_loss(&bed);
+    random_fill(bed.code_y.data, tensor_count(&bed.code_y), 0, 1, 9);
+    assert_true(fabs(method_bed_loss(&bed) - loss) > 1e-4);
+    method_bed_done(&bed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradients),
+        cmocka_unit_test(conditioned),
         cmocka_unit_test(queue_of_keys),
         cmocka_unit_test(queue_of_queries),
     };

@@ -4,6 +4,7 @@
 #include "test.h"
 
 #include "gradcheck.h"
+#include "trainer/method/method.h"
 #include "trainer/model.h"
 
 #include <errno.h>
@@ -331,6 +332,43 @@ static void other_views(void **state)
     }
 }
 
+/* A projector that reads omega: in the checkpoint's names, without memory in a step, and its loss
+ * knows one omega from another. A method without a projector refuses. */
+static void conditioned(void **state)
+{
+    (void)state;
+    struct model *model = NULL;
+    struct model_losses one, other;
+    f.recipe.method.condition.dim = 5;
+    f.recipe.method.condition.layers = 2;
+    assert_int_equal(model_new(&f.recipe, f.ops, &model), 0);
+    assert_non_null(net_find_param(model_net(model), "condition.3.bias"));
+    assert_int_equal(net_find_param(model_net(model), "projector.0.weight")->shape[1],
+                     FEATURES + 5);
+    size_t before = allocations;
+    step(model);
+    assert_int_equal(allocations, before);
+    assert_int_equal(model_losses(model, &one), 0);
+    assert_int_equal(model_gradients(model, &f.batch), 0);
+    assert_int_equal(model_losses(model, &one), 0);
+    f.omega[0].flip = !f.omega[0].flip;
+    assert_int_equal(model_gradients(model, &f.batch), 0);
+    assert_int_equal(model_losses(model, &other), 0);
+    assert_string_equal(one.item[1].name, "simsiam");
+    assert_true(one.item[1].value != other.item[1].value);
+    model_free(model);
+
+    model = NULL;
+    f.recipe.method.name = METHOD_SUPERVISED;
+    f.recipe.method.classes = 3;
+    assert_int_equal(model_new(&f.recipe, f.ops, &model), -EINVAL);
+    assert_string_equal(err_text(),
+                        "method.condition.dim: 5; supervised has no projector to condition");
+    f.recipe.augself.only = true;
+    assert_int_equal(model_new(&f.recipe, f.ops, &model), -EINVAL);
+    assert_null(model);
+}
+
 /* A step of two batches that are the same is the step of one, to the bit; its losses are the means.
  */
 static void accumulated(void **state)
@@ -371,6 +409,7 @@ int main(void)
         with_model(inference),
         with_model(bad_batches),
         with_model(accumulated),
+        with_model(conditioned),
         with_model(other_views),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

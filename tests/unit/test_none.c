@@ -11,7 +11,7 @@ static void nothing(void **state)
     assert_int_equal(bed.net->n_params, 0);
     assert_true(method_bed_loss(&bed) == 0);
     assert_int_equal(bed.loss.n, 0);
-    assert_int_equal(method_none.backward(bed.state, &bed.y, &bed.dy), 0);
+    assert_int_equal(method_none.backward(bed.state, &bed.in, &bed.dy), 0);
     for (size_t i = 0; i < tensor_count(&bed.dy); i++)
         assert_true(bed.dy.data[i] == 0);
     method_bed_done(&bed);

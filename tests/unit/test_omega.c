@@ -278,6 +278,36 @@ static void test_one_number_targets(void **state)
     }
 }
 
+static void test_encode(void **state)
+{
+    (void)state;
+    struct view_spec l = law();
+    struct omega o = record(); /* crop 40 x 60 at (10, 20) of 100 x 200 */
+    o.flip = true;
+    o.grayscale = true;
+    o.rotation = 2;
+    o.solarize.threshold = 0.75F;
+    static const float want[OMEGA_CODE_LEN] = {0.3F,   0.25F, 0.4F,  0.3F,  1, 1, 0.25F, -0.25F, 0,
+                                               -0.25F, 1,     0.75F, 0.25F, 0, 0, 1,     0};
+    float code[OMEGA_CODE_LEN];
+    omega_encode(&o, &l, code);
+    for (int i = 0; i < OMEGA_CODE_LEN; i++)
+        assert_true(fabsf(code[i] - want[i]) < 1e-6F);
+    /* values of what was not applied do not show, and a law without a range divides by nothing */
+    static const float plain[OMEGA_CODE_LEN] = {0.3F, 0.25F, 0.4F, 0.3F, 0, 0, 0, 0, 0,
+                                                0,    0,     0,    0,    1, 0, 0, 0};
+    o.flip = o.grayscale = o.jitter.applied = o.blur.applied = o.solarize.applied = false;
+    o.rotation = 0;
+    omega_encode(&o, &l, code);
+    for (int i = 0; i < OMEGA_CODE_LEN; i++)
+        assert_true(fabsf(code[i] - plain[i]) < 1e-6F);
+    o.blur.applied = o.jitter.applied = true;
+    l = (struct view_spec){.size = 96};
+    omega_encode(&o, &l, code);
+    for (int i = 0; i < OMEGA_CODE_LEN; i++)
+        assert_true(fabsf(code[i] - (i == 5 ? 1 : plain[i])) < 1e-6F);
+}
+
 static void test_kinds(void **state)
 {
     (void)state;
@@ -322,7 +352,8 @@ int main(void)
         cmocka_unit_test(test_law_bounds), cmocka_unit_test(test_record_bounds),
         cmocka_unit_test(test_crop),       cmocka_unit_test(test_color),
         cmocka_unit_test(test_color_laws), cmocka_unit_test(test_one_number_targets),
-        cmocka_unit_test(test_kinds),      cmocka_unit_test(test_json),
+        cmocka_unit_test(test_encode),     cmocka_unit_test(test_kinds),
+        cmocka_unit_test(test_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -88,6 +88,19 @@ static void test_pair(void **state)
     assert_near(dx, (const float[]){102, 4, 6, 8, 10, 12, 14, 16}, 8);
 }
 
+static void test_concat(void **state)
+{
+    const struct ops *o = *state;
+    float a[4] = {1, 2, 3, 4}, b[2] = {5, 6}, y[6], da[4], db[2];
+    struct tensor ta = {2, 1, 1, 2, a}, tb = {2, 1, 1, 1, b}, ty = {2, 1, 1, 3, y};
+    struct tensor tda = {2, 1, 1, 2, da}, tdb = {2, 1, 1, 1, db};
+    assert_int_equal(o->concat_forward(o, &ta, &tb, &ty), 0);
+    assert_memory_equal(y, ((const float[]){1, 2, 5, 3, 4, 6}), sizeof(y));
+    assert_int_equal(o->concat_backward(o, &ty, &tda, &tdb), 0);
+    assert_memory_equal(da, a, sizeof(a));
+    assert_memory_equal(db, b, sizeof(b));
+}
+
 static void test_fill_add(void **state)
 {
     const struct ops *o = *state;
@@ -156,10 +169,11 @@ static void test_lars(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_memory), cmocka_unit_test(test_layout_is_plain),
-        cmocka_unit_test(test_input),  cmocka_unit_test(test_linear),
-        cmocka_unit_test(test_pair),   cmocka_unit_test(test_fill_add),
-        cmocka_unit_test(test_sgd),    cmocka_unit_test(test_lars),
+        cmocka_unit_test(test_memory),   cmocka_unit_test(test_layout_is_plain),
+        cmocka_unit_test(test_input),    cmocka_unit_test(test_linear),
+        cmocka_unit_test(test_pair),     cmocka_unit_test(test_concat),
+        cmocka_unit_test(test_fill_add), cmocka_unit_test(test_sgd),
+        cmocka_unit_test(test_lars),
     };
     return cmocka_run_group_tests(tests, open_ref, close_ref);
 }

@@ -31,10 +31,28 @@ static void collapsed(void **state)
     method_bed_done(&bed);
 }
 
+/* The same with a projector that reads omega: every parameter of its encoding has its gradient, and
+ * another omega gives another loss. */
+static void conditioned(void **state)
+{
+    (void)state;
+    struct recipe reads = recipe;
+    reads.method.condition.dim = 5;
+    reads.method.condition.layers = 2;
+    method_bed_make(&bed, &method_simclr, &reads, 0);
+    assert_non_null(net_find_param(bed.net, "condition.0.weight")->d);
+    method_bed_check_gradients(&bed);
+    double loss = method_bed_loss(&bed);
+    random_fill(bed.code_y.data, tensor_count(&bed.code_y), 0, 1, 9);
+    assert_true(fabs(method_bed_loss(&bed) - loss) > 1e-4);
+    method_bed_done(&bed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(gradients),
+        cmocka_unit_test(conditioned),
         cmocka_unit_test(collapsed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

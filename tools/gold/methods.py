@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes what tests/gold/test_methods.c must reproduce: narrow models of every method in PyTorch, with
 and without AugSelf heads, three SGD steps on two batches.
-    methods.py tests/gold/methods
-batches.safetensors holds the batches, CASE.safetensors the recipe (metadata), initial weights, all
-gradients of the first step, the losses of each step, and all weights, averages and queues at the end.
+    methods.py tests/gold/methods [CASE ...]
+Without a CASE all of them, and the batches: batches.safetensors. CASE.safetensors holds the recipe
+(metadata), initial weights, all gradients of the first step, the losses of each step, and all weights,
+averages and queues at the end.
 PyTorch computes in double from weights rounded to float, so the files hold the truth and not PyTorch's
 own rounding; a trainer in float must come within float's reach of it."""
 import copy
@@ -22,7 +23,7 @@ import tensors  # noqa: E402
 
 IMAGES, SIZE, SMALL, SMALL_VIEWS, CLASSES = 8, 32, 16, 2, 5
 MEAN, STD = (0.43, 0.42, 0.39), (0.27, 0.26, 0.27)
-STRENGTH, HUE = 0.4, 0.1
+STRENGTH, HUE, SIGMA_MOST = 0.4, 0.1, 2
 # a step each: learning rate, momentum of the momentum encoder, whether prototypes stand still
 LR, EMA, HOLD = (0.03, 0.024, 0.015), (0.9, 0.95, 0.99), (True, False, False)
 LR_CONSTANT = 0.03  # the predictor's
@@ -32,6 +33,8 @@ WARM_UP = {"simsiam": 40, "byol": 20}
 WARM_UP_ELSE = 3
 MOMENTUM, WEIGHT_DECAY = 0.9, 5e-4
 ROTATIONS = 4
+CONDITION = {"condition.dim": 6, "condition.layers": 2}
+CODE = 17  # numbers of a view's encoded omega
 
 # Heads: outputs, loss of (prediction, target).
 HEADS = {
@@ -82,6 +85,11 @@ def cases():
     moco.update({f"method.{key}": value for key, value in METHODS["moco"].items()})
     moco.update({f"augself.{name}": PAPER.get(name, 0.0) for name in HEADS})
     yield "moco_query", moco
+    for method, heads in (("simsiam", ALL), ("moco", {}), ("simclr", {}), ("byol", {}), ("swav", {})):
+        reads = {"method.name": method, "model.width": 2}
+        reads.update({f"method.{key}": value for key, value in {**METHODS[method], **CONDITION}.items()})
+        reads.update({f"augself.{name}": heads.get(name, 0.0) for name in HEADS})
+        yield method + "_conditioned", reads
     swav = {"method.name": "swav", "model.width": 2, "views.small.count": SMALL_VIEWS}
     swav.update({f"method.{key}": value for key, value in METHODS["swav"].items()})
     swav.update({f"augself.{name}": PAPER.get(name, 0.0) for name in HEADS})
@@ -207,23 +215,52 @@ class Method(nn.Module):
     def build(self):
         pass
 
+    def projection(self, inner, out, layers=2, last_norm=False):
+        """The projector, and beside it what encodes omega for it, where the recipe says so."""
+        width = self.recipe.get("method.condition.dim", 0)
+        self.projector = mlp(self.d + width, inner, out, layers, last_norm)
+        if width:
+            self.condition = mlp(CODE, width, width, self.get("condition.layers"))
+
+    def project(self, y, view, momentum=False):
+        parts = self.momentum if momentum else self._modules
+        if "condition" in parts:
+            y = torch.cat([y, parts["condition"](self.omega_codes[view])], 1)
+        return parts["projector"](y)
+
     def follow(self):
         """After build: momentum copies of the named parts."""
         parts = {"backbone": self.backbone, "projector": self.projector}
+        if "condition" in self._modules:
+            parts["condition"] = self.condition
         self.momentum = nn.ModuleDict({name: copy.deepcopy(part) for name, part in parts.items()})
 
     def objective(self, x, ys, labels):
         """-> losses in our order, features of the two large views"""
         raise NotImplementedError
 
-    def losses(self, x, labels, targets):
+    def scores(self, name, p, t):
+        """How well a head does in words that need no scale."""
+        if name == "flip":
+            return {"accuracy": ((p > 0) == (t > 0.5)).double().mean()}
+        if name == "rotation":
+            return {"accuracy": (p.argmax(1) == t[:, 0].long()).double().mean()}
+        error = (torch.tanh(p) - t).square().mean()
+        return {"r2": 1 - error / (t - t.mean(0)).square().mean()}
+
+    def losses(self, x, labels, targets, codes):
+        self.omega_codes = codes
         ys = [self.backbone(v) for v in x[: self.TRAINED] + x[2:]]
         loss, watched, pair = self.objective(x, ys, labels)
         total = sum(loss.values())
         y1, y2 = pair
         pairs = torch.cat([torch.cat([y1, y2], 1), torch.cat([y2, y1], 1)])
         for name, head in self.augself.items():
-            loss["augself." + name] = HEADS[name][1](head(pairs), targets[name])
+            p = head(pairs)
+            loss["augself." + name] = HEADS[name][1](p, targets[name])
+            if "method.condition.dim" in self.recipe:  # files older than scores stay as they are
+                for kind, value in self.scores(name, p.detach(), targets[name]).items():
+                    watched[f"augself.{name}.{kind}"] = value
             total = total + self.recipe[f"augself.{name}"] * loss["augself." + name]
         return {"loss": total, **loss, **watched}
 
@@ -244,11 +281,11 @@ class Method(nn.Module):
 class SimSiam(Method):
     def build(self):
         dim = self.get("projector.dim")
-        self.projector = mlp(self.d, dim, dim, self.get("projector.layers"), last_norm=True)
+        self.projection(dim, dim, self.get("projector.layers"), last_norm=True)
         self.predictor = mlp(dim, self.get("predictor.dim"), dim)
 
     def objective(self, x, ys, labels):
-        z1, z2 = (self.projector(y) for y in ys)
+        z1, z2 = (self.project(y, v) for v, y in enumerate(ys))
         p1, p2 = self.predictor(z1), self.predictor(z2)
         loss = -(cosine(p1, z2.detach()) + cosine(p2, z1.detach())) / 2
         return {"simsiam": loss}, {"spread": spread(torch.cat([z1, z2]))}, ys
@@ -266,15 +303,15 @@ class MoCo(Method):
 
     def build(self):
         dim = self.get("projector.dim")
-        self.projector = mlp(self.d, self.d, dim)
+        self.projection(self.d, dim)
         self.follow()
         self.queue = Queue(self.get("queue.size"), dim)
 
     def objective(self, x, ys, labels):
-        q = unit(self.projector(ys[0]))
+        q = unit(self.project(ys[0], 0))
         with torch.no_grad():
             t = self.momentum["backbone"](x[1])
-            k = unit(self.momentum["projector"](t))
+            k = unit(self.project(t, 1, momentum=True))
         self.fresh = q.detach() if self.recipe.get("method.queue.source") == "query" else k
         negative = q @ self.queue.keys.clone().t()
         logits = torch.cat([(q * k).sum(1, keepdim=True), negative], 1) / self.get("temperature")
@@ -290,10 +327,10 @@ class MoCo(Method):
 
 class SimCLR(Method):
     def build(self):
-        self.projector = mlp(self.d, self.d, self.get("projector.dim"))
+        self.projection(self.d, self.get("projector.dim"))
 
     def objective(self, x, ys, labels):
-        u = unit(torch.cat([self.projector(y) for y in ys]))
+        u = unit(torch.cat([self.project(y, v) for v, y in enumerate(ys)]))
         n = len(u) // 2
         s = (u @ u.t() / self.get("temperature")).masked_fill(torch.eye(2 * n, dtype=bool), -torch.inf)
         loss = functional.cross_entropy(s, torch.arange(2 * n).roll(n))
@@ -303,23 +340,23 @@ class SimCLR(Method):
 class BYOL(Method):
     def build(self):
         dim = self.get("projector.dim")
-        self.projector = mlp(self.d, self.get("projector.hidden"), dim)
+        self.projection(self.get("projector.hidden"), dim)
         self.predictor = mlp(dim, self.get("predictor.dim"), dim)
         self.follow()
 
     def objective(self, x, ys, labels):
-        z1, z2 = (self.projector(y) for y in ys)
+        z1, z2 = (self.project(y, v) for v, y in enumerate(ys))
         p1, p2 = self.predictor(z1), self.predictor(z2)
         with torch.no_grad():
             t1, t2 = (self.momentum["backbone"](v) for v in x)
-            k1, k2 = self.momentum["projector"](t1), self.momentum["projector"](t2)
+            k1, k2 = (self.project(t, v, momentum=True) for v, t in enumerate((t1, t2)))
         loss = 2 * (2 - cosine(p1, k2) - cosine(p2, k1))
         return {"byol": loss}, {"spread": spread(torch.cat([z1, z2]))}, ys
 
 
 class SwAV(Method):
     def build(self):
-        self.projector = mlp(self.d, self.get("projector.hidden"), self.get("projector.dim"))
+        self.projection(self.get("projector.hidden"), self.get("projector.dim"))
         self.prototypes = nn.Linear(self.get("projector.dim"), self.get("prototypes.count"), bias=False)
 
     def codes(self, scores):
@@ -335,7 +372,7 @@ class SwAV(Method):
             self.prototypes.weight.copy_(unit(self.prototypes.weight))
 
     def objective(self, x, ys, labels):
-        us = [unit(self.projector(y)) for y in ys]
+        us = [unit(self.project(y, v)) for v, y in enumerate(ys)]
         scores = [self.prototypes(u) for u in us]
         loss = 0
         for i in range(2):
@@ -405,6 +442,25 @@ def draw_omega(rng):
         "threshold": rng.uniform(0.2, 0.8, (2, IMAGES)).astype(np.float32),
         "rotation": rng.integers(0, ROTATIONS, (2, IMAGES)).astype(np.uint8),
     }
+
+
+def encode(omega, view):
+    """A view's own omega as numbers of about unit size: crop, flip, jitter, grayscale (never here), blur,
+    solarization, quarter turns."""
+    w, h = omega["source"][view].T.astype(np.float64)
+    top, left, height, width = omega["crop"][view].T
+    jitter = omega["jitter"][view].astype(np.float64)
+    applied = omega["jitter_applied"][view].astype(np.float64)
+    columns = [(top + height / 2) / h, (left + width / 2) / w, height / h, width / w]
+    columns += [omega["flip"][view], applied]
+    columns += [applied * (jitter[:, i] - 1) / (2 * STRENGTH) for i in range(3)]
+    columns += [applied * jitter[:, 3] / (2 * HUE), np.zeros(IMAGES)]
+    columns += [omega["blur_applied"][view] * omega["sigma"][view].astype(np.float64) / SIGMA_MOST]
+    columns += [omega["solarize_applied"][view] * (1 - omega["threshold"][view].astype(np.float64))]
+    columns += [omega["rotation"][view] == turns for turns in range(ROTATIONS)]
+    code = np.stack(columns, 1).astype(np.float64)
+    assert code.shape == (IMAGES, CODE)
+    return code.astype(np.float32)  # as the trainer's network reads it
 
 
 def crop_difference(omega, a, b):
@@ -506,8 +562,9 @@ def forward(model, batch):
     if "views.small.count" in model.recipe:
         x += normalised(batch["small"])
     targets = {name: torch.from_numpy(t).to(x[0].dtype) for name, t in batch["targets"].items()}
+    codes = [torch.from_numpy(encode(batch["omega"], view)).to(x[0].dtype) for view in range(2)]
     model.before()
-    return model.losses(x, torch.from_numpy(batch["labels"]), targets)
+    return model.losses(x, torch.from_numpy(batch["labels"]), targets, codes)
 
 
 def trained(model):
@@ -598,14 +655,16 @@ def put_case(folder, name, recipe, batches):
 
 
 def main():
-    folder = sys.argv[1]
+    folder, only = sys.argv[1], sys.argv[2:]
     os.makedirs(folder, exist_ok=True)
     check_against_torchvision()
     rng = np.random.default_rng(1)
     batches = {"a": draw_batch(rng), "b": draw_batch(rng)}
-    put_batches(folder, batches)
+    if not only:
+        put_batches(folder, batches)
     for name, recipe in cases():
-        put_case(folder, name, recipe, batches)
+        if not only or name in only:
+            put_case(folder, name, recipe, batches)
 
 
 if __name__ == "__main__":

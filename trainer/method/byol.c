@@ -17,7 +17,8 @@ static const float cosine_scale = 4, cosine_offset = 4;
 struct byol {
     struct net *net;   /* a loan */
     struct loss *loss; /* a loan */
-    struct mlp *projector, *predictor, *momentum;
+    struct projector *projector, *momentum;
+    struct mlp *predictor;
     int cosine, spread; /* indices of the losses */
 };
 
@@ -26,9 +27,9 @@ static void byol_free(void *state)
     struct byol *b = state;
     if (!b)
         return;
-    mlp_free(b->projector);
+    projector_free(b->projector);
     mlp_free(b->predictor);
-    mlp_free(b->momentum);
+    projector_free(b->momentum);
     free(b);
 }
 
@@ -69,25 +70,26 @@ static int byol_forward(void *state, const struct method_input *in)
 {
     struct byol *b = state;
     const struct ops *ops = b->net->ops;
-    int r = mlp_forward(b->projector, in->y);
+    int r = projector_forward(b->projector, in->y, in->code_y);
     if (r >= 0)
-        r = mlp_forward(b->predictor, mlp_output(b->projector));
+        r = mlp_forward(b->predictor, projector_output(b->projector));
     if (r >= 0)
-        r = mlp_forward(b->momentum, in->t);
+        r = projector_forward(b->momentum, in->t, in->code_t);
     if (r >= 0)
-        r = ops->loss_cosine(ops, mlp_output(b->predictor), mlp_output(b->momentum), cosine_scale,
-                             mlp_doutput(b->predictor), b->loss->device + b->cosine);
+        r = ops->loss_cosine(ops, mlp_output(b->predictor), projector_output(b->momentum),
+                             cosine_scale, mlp_doutput(b->predictor), b->loss->device + b->cosine);
     if (r >= 0)
-        r = ops->spread(ops, mlp_output(b->projector), b->loss->device + b->spread);
+        r = ops->spread(ops, projector_output(b->projector), b->loss->device + b->spread);
     return r;
 }
 
-static int byol_backward(void *state, const struct tensor *y, struct tensor *dy)
+static int byol_backward(void *state, const struct method_input *in, struct tensor *dy)
 {
     struct byol *b = state;
-    int r = mlp_backward(b->predictor, mlp_output(b->projector), mlp_doutput(b->projector), false);
+    int r = mlp_backward(b->predictor, projector_output(b->projector),
+                         projector_doutput(b->projector), false);
     if (r >= 0)
-        r = mlp_backward(b->projector, y, dy, false);
+        r = projector_backward(b->projector, in->y, in->code_y, dy);
     return r;
 }
 

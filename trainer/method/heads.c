@@ -5,33 +5,43 @@
 
 enum { PREDICTOR_LAYERS = 2 };
 
-static struct mlp_config projector_config(const struct method_config *c, int32_t views)
+static struct projector_config projector_config(const struct method_config *c, int32_t views)
 {
-    return (struct mlp_config){
-        .rows = views * c->n,
-        .in = c->features,
-        .hidden = (int32_t)c->recipe->method.projector.hidden,
-        .out = (int32_t)c->recipe->method.projector.dim,
-        .layers = (int32_t)c->recipe->method.projector.layers,
-        .groups = views,
+    return (struct projector_config){
+        .mlp =
+            {
+                .rows = views * c->n,
+                .in = c->features,
+                .hidden = (int32_t)c->recipe->method.projector.hidden,
+                .out = (int32_t)c->recipe->method.projector.dim,
+                .layers = (int32_t)c->recipe->method.projector.layers,
+                .groups = views,
+            },
+        .condition =
+            {
+                .layers = (int32_t)c->recipe->method.condition.layers,
+                .dim = (int32_t)c->recipe->method.condition.dim,
+            },
     };
 }
 
-int heads_projector(const struct method_config *c, bool last_norm, struct mlp **ret)
+int heads_projector(const struct method_config *c, bool last_norm, struct projector **ret)
 {
-    struct mlp_config config = projector_config(c, c->views);
-    config.prefix = "projector";
-    config.last_norm = last_norm;
-    config.group = PARAM_SCHEDULED;
-    return mlp_new(c->net, &config, ret);
+    struct projector_config config = projector_config(c, c->views);
+    config.mlp.prefix = "projector";
+    config.mlp.last_norm = last_norm;
+    config.mlp.group = PARAM_SCHEDULED;
+    config.condition.prefix = "condition";
+    return projector_new(c->net, &config, ret);
 }
 
-int heads_momentum_projector(const struct method_config *c, struct mlp **ret)
+int heads_momentum_projector(const struct method_config *c, struct projector **ret)
 {
-    struct mlp_config config = projector_config(c, c->targets);
-    config.prefix = NET_MOMENTUM ".projector";
-    config.group = PARAM_TARGET;
-    return mlp_new(c->net, &config, ret);
+    struct projector_config config = projector_config(c, c->targets);
+    config.mlp.prefix = NET_MOMENTUM ".projector";
+    config.mlp.group = PARAM_TARGET;
+    config.condition.prefix = NET_MOMENTUM ".condition";
+    return projector_new(c->net, &config, ret);
 }
 
 int heads_predictor(const struct method_config *c, enum param_group group, struct mlp **ret)

@@ -84,6 +84,10 @@ int method_check(const struct recipe *r, const char **ret_key)
     if (r->views.small.count > 0 && !m->small_views)
         return blame("views.small.count", ret_key, "%" PRId64 "; %s takes no small views",
                      r->views.small.count, name);
+    if (r->method.condition.dim > 0 && m->defaults.projector_layers == 0)
+        return blame("method.condition.dim", ret_key,
+                     "%" PRId64 "; %s has no projector to condition", r->method.condition.dim,
+                     name);
     if (m->labels && r->method.classes < 2)
         return blame("method.classes", ret_key, "%s needs the number of classes", name);
     if (m->defaults.queue > 0 && r->method.queue.size % r->data.batch != 0)

@@ -33,6 +33,8 @@ struct method_input {
     const struct tensor *y; /* [V*N,D], of the trained backbone */
     const struct tensor *t; /* [targets*N,D], of the momentum backbone, no gradient; or no data */
     const int64_t *labels;  /* host [N], -1 = none */
+    /* Of the same rows as y and t: codes of the views' omega; NULL where nothing is conditioned. */
+    const struct tensor *code_y, *code_t;
 };
 
 /* A width that the backbone or another option decides. */
@@ -57,7 +59,8 @@ struct method {
     int (*build)(const struct method_config *config, void **ret_state);
     /* The losses, and the gradients at the heads' ends. */
     int (*forward)(void *state, const struct method_input *in);
-    int (*backward)(void *state, const struct tensor *y, struct tensor *dy); /* overwrites dy */
+    /* in: forward's. Overwrites dy. */
+    int (*backward)(void *state, const struct method_input *in, struct tensor *dy);
     int (*after_batch)(void *state); /* behind a batch's backward; NULL = nothing */
     void (*free)(void *state);       /* NULL is fine */
 };

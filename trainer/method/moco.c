@@ -17,7 +17,7 @@
 struct moco {
     struct net *net;   /* a loan */
     struct loss *loss; /* a loan */
-    struct mlp *projector, *momentum;
+    struct projector *projector, *momentum;
     float temperature;
     bool enqueue_queries;
     struct buffer *keys, *position;
@@ -31,8 +31,8 @@ static void moco_free(void *state)
     struct moco *m = state;
     if (!m)
         return;
-    mlp_free(m->projector);
-    mlp_free(m->momentum);
+    projector_free(m->projector);
+    projector_free(m->momentum);
     free(m);
 }
 
@@ -91,13 +91,13 @@ static int moco_build(const struct method_config *config, void **ret_state)
 static int encode(struct moco *m, const struct method_input *in)
 {
     const struct ops *ops = m->net->ops;
-    int r = mlp_forward(m->projector, in->y);
+    int r = projector_forward(m->projector, in->y, in->code_y);
     if (r >= 0)
-        r = ops->l2_normalize(ops, mlp_output(m->projector), &m->q);
+        r = ops->l2_normalize(ops, projector_output(m->projector), &m->q);
     if (r >= 0)
-        r = mlp_forward(m->momentum, in->t);
+        r = projector_forward(m->momentum, in->t, in->code_t);
     if (r >= 0)
-        r = ops->l2_normalize(ops, mlp_output(m->momentum), &m->k);
+        r = ops->l2_normalize(ops, projector_output(m->momentum), &m->k);
     return r;
 }
 
@@ -118,7 +118,7 @@ static int moco_forward(void *state, const struct method_input *in)
     return r;
 }
 
-static int moco_backward(void *state, const struct tensor *y, struct tensor *dy)
+static int moco_backward(void *state, const struct method_input *in, struct tensor *dy)
 {
     struct moco *m = state;
     const struct ops *ops = m->net->ops;
@@ -126,10 +126,10 @@ static int moco_backward(void *state, const struct tensor *y, struct tensor *dy)
     if (r >= 0)
         r = ops->row_add(ops, &m->positive, &m->k, &m->dq);
     if (r >= 0)
-        r = ops->l2_normalize_backward(ops, mlp_output(m->projector), &m->q, &m->dq,
-                                       mlp_doutput(m->projector));
+        r = ops->l2_normalize_backward(ops, projector_output(m->projector), &m->q, &m->dq,
+                                       projector_doutput(m->projector));
     if (r >= 0)
-        r = mlp_backward(m->projector, y, dy, false);
+        r = projector_backward(m->projector, in->y, in->code_y, dy);
     return r;
 }
 

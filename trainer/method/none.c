@@ -16,9 +16,9 @@ static int none_forward(void *state, const struct method_input *in)
     return 0;
 }
 
-static int none_backward(void *state, const struct tensor *y, struct tensor *dy)
+static int none_backward(void *state, const struct method_input *in, struct tensor *dy)
 {
-    (void)y;
+    (void)in;
     const struct ops *ops = ((const struct net *)state)->ops;
     return ops->fill(ops, dy->data, tensor_count(dy), 0);
 }

@@ -13,7 +13,7 @@
 struct simclr {
     struct net *net;   /* a loan */
     struct loss *loss; /* a loan */
-    struct mlp *projector;
+    struct projector *projector;
     float temperature;
     struct tensor u, du,
         du_right;        /* [2N,D]; gradient of u, and its part as the right factor of s */
@@ -26,7 +26,7 @@ static void simclr_free(void *state)
     struct simclr *s = state;
     if (!s)
         return;
-    mlp_free(s->projector);
+    projector_free(s->projector);
     free(s);
 }
 
@@ -68,9 +68,9 @@ static int simclr_forward(void *state, const struct method_input *in)
 {
     struct simclr *s = state;
     const struct ops *ops = s->net->ops;
-    int r = mlp_forward(s->projector, in->y);
+    int r = projector_forward(s->projector, in->y, in->code_y);
     if (r >= 0)
-        r = ops->l2_normalize(ops, mlp_output(s->projector), &s->u);
+        r = ops->l2_normalize(ops, projector_output(s->projector), &s->u);
     if (r >= 0)
         r = ops->linear_forward(ops, &s->u, s->u.data, NULL, &s->s);
     if (r >= 0)
@@ -81,7 +81,7 @@ static int simclr_forward(void *state, const struct method_input *in)
 }
 
 /* s = u u^T: u stands on both sides. */
-static int simclr_backward(void *state, const struct tensor *y, struct tensor *dy)
+static int simclr_backward(void *state, const struct method_input *in, struct tensor *dy)
 {
     struct simclr *s = state;
     const struct ops *ops = s->net->ops;
@@ -91,10 +91,10 @@ static int simclr_backward(void *state, const struct tensor *y, struct tensor *d
     if (r >= 0)
         r = ops->add(ops, s->du_right.data, s->du.data, tensor_count(&s->du));
     if (r >= 0)
-        r = ops->l2_normalize_backward(ops, mlp_output(s->projector), &s->u, &s->du,
-                                       mlp_doutput(s->projector));
+        r = ops->l2_normalize_backward(ops, projector_output(s->projector), &s->u, &s->du,
+                                       projector_doutput(s->projector));
     if (r >= 0)
-        r = mlp_backward(s->projector, y, dy, false);
+        r = projector_backward(s->projector, in->y, in->code_y, dy);
     return r;
 }
 

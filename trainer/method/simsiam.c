@@ -14,7 +14,8 @@
 struct simsiam {
     struct net *net;   /* a loan */
     struct loss *loss; /* a loan */
-    struct mlp *projector, *predictor;
+    struct projector *projector;
+    struct mlp *predictor;
     int cosine, spread; /* indices of the losses */
 };
 
@@ -23,7 +24,7 @@ static void simsiam_free(void *state)
     struct simsiam *s = state;
     if (!s)
         return;
-    mlp_free(s->projector);
+    projector_free(s->projector);
     mlp_free(s->predictor);
     free(s);
 }
@@ -61,8 +62,8 @@ static int simsiam_forward(void *state, const struct method_input *in)
 {
     struct simsiam *s = state;
     const struct ops *ops = s->net->ops;
-    struct tensor *z = mlp_output(s->projector);
-    int r = mlp_forward(s->projector, in->y);
+    struct tensor *z = projector_output(s->projector);
+    int r = projector_forward(s->projector, in->y, in->code_y);
     if (r >= 0)
         r = mlp_forward(s->predictor, z);
     if (r >= 0)
@@ -73,13 +74,14 @@ static int simsiam_forward(void *state, const struct method_input *in)
     return r;
 }
 
-static int simsiam_backward(void *state, const struct tensor *y, struct tensor *dy)
+static int simsiam_backward(void *state, const struct method_input *in, struct tensor *dy)
 {
     struct simsiam *s = state;
     /* z reaches the loss through the predictor alone */
-    int r = mlp_backward(s->predictor, mlp_output(s->projector), mlp_doutput(s->projector), false);
+    int r = mlp_backward(s->predictor, projector_output(s->projector),
+                         projector_doutput(s->projector), false);
     if (r >= 0)
-        r = mlp_backward(s->projector, y, dy, false);
+        r = projector_backward(s->projector, in->y, in->code_y, dy);
     return r;
 }
 

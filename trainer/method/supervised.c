@@ -104,10 +104,10 @@ static int supervised_forward(void *state, const struct method_input *in)
     return r;
 }
 
-static int supervised_backward(void *state, const struct tensor *y, struct tensor *dy)
+static int supervised_backward(void *state, const struct method_input *in, struct tensor *dy)
 {
     struct supervised *s = state;
-    return mlp_backward(s->classifier, y, dy, false);
+    return mlp_backward(s->classifier, in->y, dy, false);
 }
 
 const struct method method_supervised = {

@@ -18,7 +18,7 @@
 struct swav {
     struct net *net;   /* a loan */
     struct loss *loss; /* a loan */
-    struct mlp *projector;
+    struct projector *projector;
     struct param *prototypes; /* [P,D] */
     int32_t n, views;
     float temperature, epsilon, scale;
@@ -34,7 +34,7 @@ static void swav_free(void *state)
     struct swav *s = state;
     if (!s)
         return;
-    mlp_free(s->projector);
+    projector_free(s->projector);
     free(s);
 }
 
@@ -133,9 +133,9 @@ static int swav_forward(void *state, const struct method_input *in)
                                 (int32_t)s->prototypes->shape[1], s->prototypes->w};
     int r = ops->l2_normalize(ops, &prototypes, &prototypes);
     if (r >= 0)
-        r = mlp_forward(s->projector, in->y);
+        r = projector_forward(s->projector, in->y, in->code_y);
     if (r >= 0)
-        r = ops->l2_normalize(ops, mlp_output(s->projector), &s->u);
+        r = ops->l2_normalize(ops, projector_output(s->projector), &s->u);
     if (r >= 0)
         r = ops->linear_forward(ops, &s->u, s->prototypes->w, NULL, &s->scores);
     if (r >= 0)
@@ -148,7 +148,7 @@ static int swav_forward(void *state, const struct method_input *in)
     return r;
 }
 
-static int swav_backward(void *state, const struct tensor *y, struct tensor *dy)
+static int swav_backward(void *state, const struct method_input *in, struct tensor *dy)
 {
     struct swav *s = state;
     const struct ops *ops = s->net->ops;
@@ -156,10 +156,10 @@ static int swav_backward(void *state, const struct tensor *y, struct tensor *dy)
     if (r >= 0)
         r = ops->linear_backward_data(ops, &s->scores, s->prototypes->w, &s->du, false);
     if (r >= 0)
-        r = ops->l2_normalize_backward(ops, mlp_output(s->projector), &s->u, &s->du,
-                                       mlp_doutput(s->projector));
+        r = ops->l2_normalize_backward(ops, projector_output(s->projector), &s->u, &s->du,
+                                       projector_doutput(s->projector));
     if (r >= 0)
-        r = mlp_backward(s->projector, y, dy, false);
+        r = projector_backward(s->projector, in->y, in->code_y, dy);
     return r;
 }
 

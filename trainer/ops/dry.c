@@ -304,6 +304,13 @@ static int two_to_one(const struct ops *o, const struct tensor *a, const struct 
     return 0;
 }
 
+static int one_to_two(const struct ops *o, const struct tensor *dy, struct tensor *da,
+                      struct tensor *db)
+{
+    (void)o, (void)dy, (void)da, (void)db;
+    return 0;
+}
+
 static int fill(const struct ops *o, float *x, size_t count, float value)
 {
     (void)o, (void)x, (void)count, (void)value;
@@ -434,6 +441,8 @@ static const struct ops table = {
     .linear_backward_weight = linear_backward_weight,
     .pair_forward = one_to_one,
     .pair_backward = one_to_one,
+    .concat_forward = two_to_one,
+    .concat_backward = one_to_two,
     .l2_normalize = one_to_one,
     .l2_normalize_backward = l2_normalize_backward,
     .row_dot = two_to_one,

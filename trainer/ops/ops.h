@@ -135,6 +135,11 @@ struct ops {
     /* y [2N,2D] from x [2N,D]: row i < N is (x_i, x_{N+i}), row N+i is (x_{N+i}, x_i) */
     int (*pair_forward)(const struct ops *o, const struct tensor *x, struct tensor *y);
     int (*pair_backward)(const struct ops *o, const struct tensor *dy, struct tensor *dx); /* += */
+    /* y [N,A+B]: row i is (a_i, b_i) of a [N,A] and b [N,B]; backward overwrites da and db */
+    int (*concat_forward)(const struct ops *o, const struct tensor *a, const struct tensor *b,
+                          struct tensor *y);
+    int (*concat_backward)(const struct ops *o, const struct tensor *dy, struct tensor *da,
+                           struct tensor *db);
     /* rows: y = x / max(|x|, 1e-12), torch.nn.functional.normalize. y may be x's memory. */
     int (*l2_normalize)(const struct ops *o, const struct tensor *x, struct tensor *y);
     /* dx = (dy - y (y . dy)) / max(|x|, 1e-12), without the second term below that; dx may be dy's

@@ -164,6 +164,32 @@ static int pair_backward(const struct ops *o, const struct tensor *dy, struct te
     return 0;
 }
 
+static int concat_forward(const struct ops *o, const struct tensor *a, const struct tensor *b,
+                          struct tensor *y)
+{
+    (void)o;
+    size_t wide_a = (size_t)a->c, wide_b = (size_t)b->c;
+    for (size_t n = 0; n < (size_t)y->n; n++) {
+        float *row = y->data + n * (wide_a + wide_b);
+        memcpy(row, a->data + n * wide_a, wide_a * sizeof(float));
+        memcpy(row + wide_a, b->data + n * wide_b, wide_b * sizeof(float));
+    }
+    return 0;
+}
+
+static int concat_backward(const struct ops *o, const struct tensor *dy, struct tensor *da,
+                           struct tensor *db)
+{
+    (void)o;
+    size_t wide_a = (size_t)da->c, wide_b = (size_t)db->c;
+    for (size_t n = 0; n < (size_t)dy->n; n++) {
+        const float *row = dy->data + n * (wide_a + wide_b);
+        memcpy(da->data + n * wide_a, row, wide_a * sizeof(float));
+        memcpy(db->data + n * wide_b, row + wide_a, wide_b * sizeof(float));
+    }
+    return 0;
+}
+
 static int fill(const struct ops *o, float *x, size_t count, float value)
 {
     (void)o;
@@ -246,6 +272,8 @@ void ops_ref_fill(struct ops *ops)
     ops->linear_backward_weight = linear_backward_weight;
     ops->pair_forward = pair_forward;
     ops->pair_backward = pair_backward;
+    ops->concat_forward = concat_forward;
+    ops->concat_backward = concat_backward;
     ops->fill = fill;
     ops->copy = copy;
     ops->add = add;
