@@ -79,6 +79,27 @@ static void test_scores_make_rows(void **state)
     folder_drop(&f);
 }
 
+/* Scores stand beside their losses, under the head's name; what was measured in some steps only has
+ * its mean over those; a score that was no number is not there; times are no figures. */
+static void test_heads(void **state)
+{
+    (void)state;
+    struct folder f;
+    char text[4096];
+    folder_make(&f, "{\"step\":1,\"augself.crop\":0.5,\"augself.crop.r2\":null,\"lr\":0.1}\n"
+                    "{\"step\":2,\"augself.crop\":0.5,\"augself.crop.r2\":0.25,\"rank\":12.5,"
+                    "\"lr\":0.1,\"data_s\":9,\"forward_s\":9,\"augself_s\":9,"
+                    "\"backward_s\":9,\"optim_s\":9}\n"
+                    "{\"step\":2,\"knn_top1\":0.75}\n{\"step\":3,\"augself.crop\":1,\"lr\":1}\n"
+                    "{\"step\":3,\"knn_top1\":0.5}\n");
+    char *argv[] = {"runs", f.path, NULL};
+    assert_int_equal(captured(argv, text, sizeof text), 0);
+    assert_row(text, "  step  |    crop  crop.r2     rank      knn\n");
+    assert_row(text, "\n     2  |  0.5000   0.2500  12.5000   0.7500\n");
+    assert_row(text, "\n     3  |  1.0000        -        -   0.5000\n");
+    folder_drop(&f);
+}
+
 /* The rows are those of all runs together; a run that has nothing there says so. */
 static void test_two_runs(void **state)
 {
@@ -154,9 +175,9 @@ static void test_no_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_scores_make_rows), cmocka_unit_test(test_two_runs),
-        cmocka_unit_test(test_long_runs),        cmocka_unit_test(test_bad_line),
-        cmocka_unit_test(test_no_folder),
+        cmocka_unit_test(test_scores_make_rows), cmocka_unit_test(test_heads),
+        cmocka_unit_test(test_two_runs),         cmocka_unit_test(test_long_runs),
+        cmocka_unit_test(test_bad_line),         cmocka_unit_test(test_no_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,7 +29,9 @@ const struct usage inspect_runs_usage = {
 };
 
 /* Not figures of the model. */
-static const char *const skipped[] = {"step", "epoch", "lr", "images_per_s", "wait_s"};
+static const char *const skipped[] = {"step",    "epoch",     "lr",        "images_per_s",
+                                      "wait_s",  "data_s",    "forward_s", "augself_s",
+                                      "optim_s", "backward_s"};
 
 /* A figure at a step. A score is told after some of the steps, a loss at every one. */
 struct point {
