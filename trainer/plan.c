@@ -156,8 +156,9 @@ int plan_data(const struct recipe *r, const volatile int *stop, struct plan *pla
     plan->data_known = true;
     plan->samples = recv_info(recv)->samples;
     plan->batches = recv_info(recv)->batches;
+    rc = method_check_classes(r, recv_info(recv)->classes);
     recv_close(recv);
-    return 0;
+    return rc;
 }
 
 /* --- printing --- */
