@@ -13,6 +13,7 @@ for recipe in "$recipes"/*.yaml; do
     name=$(basename "$recipe" .yaml)
     set -- "$recipe" --set data.retry=.05 # nobody is there
     case $name in tiny64-*) set -- "$recipe" --set "data.path=$dir/many/train" ;; esac
+    case $name in tiny64-supervised*) set -- "$@" --set method.classes=12 ;; esac
     "$trainer" --dry-run "$@" >"$dir/plan" 2>"$dir/err" || { cat "$dir/err"; fail "$name is refused"; }
     [ ! -s "$dir/err" ] || { cat "$dir/err"; fail "$name: words on standard error"; }
     grep -q "^recipe      $name: " "$dir/plan" || fail "$name calls itself otherwise"
