@@ -39,8 +39,8 @@ void image_done(struct image *image);
 int decode_open(void);   /* before threads; again is fine. -EIO, library named */
 void decode_close(void); /* at the very end: there is no opening again */
 
-/* The libraries' state and memory, kept from picture to picture: a JPEG of a size that it has met
- * takes no memory. One thread. */
+/* The libraries' state and memory, kept from picture to picture: a JPEG of no more pixels and bytes
+ * than one that it has met takes no memory. One thread. */
 struct decoder;
 int decoder_new(struct decoder **ret); /* after decode_open. -ENOMEM */
 void decoder_free(struct decoder *decoder);

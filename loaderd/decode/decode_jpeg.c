@@ -284,7 +284,7 @@ static int scan_end(const struct jpeg_reader *reader, bool huffman)
 {
     const struct jpeg_decompress_struct *cinfo = &reader->cinfo;
     if (huffman)
-        return marker_after(reader->huffman.next, reader->huffman.end);
+        return marker_after(reader->huffman.raw, reader->huffman.raw_end);
     if (reader->ended_early)
         return 0;
     if (cinfo->unread_marker)

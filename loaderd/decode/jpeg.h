@@ -35,12 +35,23 @@ void jpeg_memory_install(struct jpeg_memory *memory, struct jpeg_decompress_stru
 
 /* --- jpeg_huffman.c --- */
 
-enum { HUFFMAN_LOOKUP = 10 /* bits of a code that one look tells */ };
+enum { HUFFMAN_LOOKUP = 10 /* bits that one look sees */ };
+
+/* A symbol and, as far as one look tells it, the one behind it. */
+struct huffman_pair {
+    uint8_t total;         /* bits of both, with their numbers */
+    uint8_t advance;       /* how far in the block they lead; the most where a look tells nothing */
+    uint8_t advance_first; /* the first alone */
+    uint8_t below[2];      /* of 64 bits, those behind each one's number */
+    uint8_t number[2];     /* bits of it */
+    uint8_t unused;
+};
 
 /* One Huffman table, made for decoding. An entry of lookup, by the next HUFFMAN_LOOKUP bits, is 0
  * where their code is longer or there is none, else packed as jpeg_huffman.c says. */
 struct huffman_table {
     uint32_t lookup[1 << HUFFMAN_LOOKUP];
+    struct huffman_pair pairs[1 << HUFFMAN_LOOKUP]; /* not of DC */
     uint32_t end[17];    /* by length: one more than the last code of it, or of its prefixes */
     int32_t symbols[17]; /* by length: symbol number less code */
     UINT8 bits[17], values[256];
@@ -53,7 +64,9 @@ struct huffman;
 struct huffman_version {
     const char *name;
     bool (*runs_here)(void);
-    boolean (*read_mcu)(struct jpeg_decompress_struct *cinfo, JBLOCKROW *blocks);
+    /* The blocks of one MCU; false: damaged. pass_over leaves their coefficients out. */
+    bool (*put)(struct huffman *h, const struct jpeg_decompress_struct *cinfo, JBLOCKROW *blocks);
+    bool (*pass_over)(struct huffman *h, const struct jpeg_decompress_struct *cinfo);
 };
 extern const struct huffman_version huffman_versions[]; /* fastest first; the last runs anywhere */
 extern const size_t n_huffman_versions;
@@ -61,10 +74,12 @@ extern const size_t n_huffman_versions;
 /* State of one scan; the tables stay from picture to picture. Zero-initialise once. */
 struct huffman {
     const struct huffman_version *version; /* NULL: the first that runs here is taken */
-    uint64_t bits;                         /* not yet consumed, from the highest down */
-    int count;                             /* of them */
-    int padding;               /* of these, at the end: zeros that the data does not hold */
-    const uint8_t *next, *end; /* data that is not in bits */
+    const uint8_t *raw, *raw_end;          /* the file from the marker on that ends data */
+    uint8_t *data;             /* up to there, unstuffed; room for the rest of the file */
+    const uint8_t *next, *end; /* of data, what is not in bits */
+    uint64_t bits;             /* not yet consumed, from the highest down */
+    int count;                 /* of them; a byte more may have begun to show */
+    JDIMENSION column;         /* of the next MCU */
     unsigned restarts;         /* MCUs until the next restart marker; only where there are any */
     int last_dc[MAX_COMPS_IN_SCAN];
     const struct huffman_table *dc[D_MAX_BLOCKS_IN_MCU], *ac[D_MAX_BLOCKS_IN_MCU];

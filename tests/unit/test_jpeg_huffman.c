@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* jpeg_huffman: every version gives the pixels that libjpeg-turbo's own decoder gives, from codes
- * of every length; what is not one sequential scan is left to the library; damage is told as what
- * it is. */
+ * of every length, of a part of a picture too; what is not one sequential scan is left to the
+ * library; damage is told as what it is, in what is passed over as well. */
 #include "jpeg_make.h"
 #include "test.h"
 
@@ -16,6 +16,8 @@ struct rig {
     struct jpeg_decompress_struct cinfo;
     struct huffman huffman;
     jmp_buf escape;
+    bool library;               /* its own decoder is to be used */
+    JDIMENSION top, left, cols; /* where reading is to begin; cols 0: whole rows */
     bool attached;
     int warning;
 };
@@ -37,7 +39,8 @@ static void on_message(j_common_ptr cinfo, int level)
     longjmp(r->escape, 1);
 }
 
-/* All pixels, [h][w][3], the caller's; NULL, with rig.warning or an error's code set. */
+/* The pixels from rig.top down, 3 bytes each, of rig.cols or more columns, the caller's; NULL, with
+ * rig.warning or an error's code set. The library widens the columns to whole blocks. */
 static uint8_t *rig_decode(const uint8_t *bytes, size_t len)
 {
     struct jpeg_decompress_struct *cinfo = &rig.cinfo;
@@ -57,12 +60,17 @@ static uint8_t *rig_decode(const uint8_t *bytes, size_t len)
     jpeg_read_header(cinfo, TRUE);
     cinfo->out_color_space = JCS_RGB;
     jpeg_start_decompress(cinfo);
-    rig.attached = huffman_attach(&rig.huffman, cinfo);
+    rig.attached = !rig.library && huffman_attach(&rig.huffman, cinfo);
+    JDIMENSION left = rig.left, cols = rig.cols;
+    if (cols > 0)
+        jpeg_crop_scanline(cinfo, &left, &cols);
     const size_t pitch = 3 * (size_t)cinfo->output_width;
-    rgb = malloc(pitch * cinfo->output_height);
+    rgb = calloc(cinfo->output_height, pitch);
     assert_non_null(rgb);
+    if (rig.top > 0)
+        jpeg_skip_scanlines(cinfo, rig.top);
     while (cinfo->output_scanline < cinfo->output_height) {
-        JSAMPROW row = rgb + pitch * cinfo->output_scanline;
+        JSAMPROW row = rgb + pitch * (cinfo->output_scanline - rig.top);
         jpeg_read_scanlines(cinfo, &row, 1);
     }
     jpeg_destroy_decompress(cinfo);
@@ -105,6 +113,42 @@ static void test_versions(void **state)
     }
     assert_true(ran >= 1);
     rig.huffman.version = NULL;
+}
+
+/* Some rows and columns left out. */
+static void test_parts(void **state)
+{
+    (void)state;
+    for (size_t v = 0; v < n_huffman_versions; v++) {
+        if (!huffman_versions[v].runs_here())
+            continue;
+        rig.huffman.version = &huffman_versions[v];
+        for (uint64_t seed = 0; seed < 60; seed++) {
+            static const enum jpeg_coding codings[] = {JPEG_HUFFMAN, JPEG_OPTIMISED, JPEG_RESTARTS};
+            struct jpeg_made made = {.colour = seed % 5 ? JCS_YCbCr : JCS_GRAYSCALE,
+                                     .w = 100 + (uint32_t)(seed * 37 % 150),
+                                     .h = 60 + (uint32_t)(seed * 53 % 130),
+                                     .coding = codings[seed % ARRAY_LEN(codings)],
+                                     .quality = 30 + (int)(seed * 11 % 71),
+                                     .seed = seed};
+            memcpy(made.sampling, samplings[seed % ARRAY_LEN(samplings)], sizeof made.sampling);
+            size_t len;
+            auto_free uint8_t *bytes = jpeg_make(&made, &len);
+            rig.top = (JDIMENSION)(seed * 7 % 50);
+            rig.left = (JDIMENSION)(seed * 13 % 40);
+            rig.cols = 1 + (JDIMENSION)(seed * 17 % 60);
+            rig.library = true;
+            auto_free uint8_t *oracle = rig_decode(bytes, len);
+            rig.library = false;
+            auto_free uint8_t *ours = rig_decode(bytes, len);
+            assert_non_null(oracle);
+            assert_non_null(ours);
+            assert_true(rig.attached);
+            assert_memory_equal(ours, oracle, 3 * (size_t)rig.cols * (made.h - rig.top));
+        }
+    }
+    rig.huffman.version = NULL;
+    rig.top = rig.left = rig.cols = 0;
 }
 
 /* --- a scan written bit by bit: one component, typical tables --- */
@@ -207,6 +251,14 @@ static void test_bits(void **state)
     put_marker(0xd9);
     assert_int_equal(outcome(), 0);
 
+    begin(2, 0); /* the same, and one look sees the next block's first code behind the last one */
+    put_bits(0, 2);
+    for (int i = 0; i < 63; i++)
+        put_bits(1, 3);
+    put_block();
+    put_marker(0xd9);
+    assert_int_equal(outcome(), 0);
+
     begin(1, 0); /* three runs of 16 and one of 15: the last coefficient is the 64th */
     put_bits(0, 2);
     for (int i = 0; i < 3; i++)
@@ -264,6 +316,34 @@ static void test_damage(void **state)
     assert_int_equal(outcome(), JWRN_HUFF_BAD_CODE);
 }
 
+/* Of five blocks beside each other the last two are wanted; the first are damaged. */
+static void test_damage_passed_over(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t bits;
+        int n, outcome;
+    } rows[] = {
+        {0xffff, 16, JWRN_HUFF_BAD_CODE},
+        {UINT64_C(0x7f9) << 33 | UINT64_C(0x7f9) << 22 | 0x7f9 << 11 | 0x7f9, 44,
+         JWRN_HUFF_BAD_CODE},      /* four runs of 16 zeros */
+        {0xa, 4, JWRN_HIT_MARKER}, /* nothing wrong but that there is no more */
+    };
+    for (size_t r = 0; r < ARRAY_LEN(rows); r++) {
+        begin(5, 0);
+        put_block();
+        put_bits(0, 2);
+        put_bits(rows[r].bits, rows[r].n);
+        for (int i = 0; i < 100 && rows[r].outcome == JWRN_HUFF_BAD_CODE; i++)
+            put_bits(0, 2);
+        put_marker(0xd9);
+        rig.left = 24;
+        rig.cols = 16;
+        assert_int_equal(outcome(), rows[r].outcome);
+        rig.left = rig.cols = 0;
+    }
+}
+
 static void test_restarts(void **state)
 {
     (void)state;
@@ -302,8 +382,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_versions),
+        cmocka_unit_test(test_parts),
         cmocka_unit_test(test_bits),
         cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_damage_passed_over),
         cmocka_unit_test(test_restarts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
