@@ -267,7 +267,11 @@ static bool number(const char *text, uint32_t min, uint32_t max, uint32_t *ret)
 static const char usage[] =
     "usage: bench_render [--passes N] [--cores N] [--size PX] [--prefix WORD] [FOLDER|TAR]\n"
     "Without FOLDER or TAR: fullsize.tar (views of 224 px) and pretrain64.tar (64 px, px64_) of\n"
-    "the folder of real images (AUGSTREAM_DATA).\n";
+    "the folder of real images (AUGSTREAM_DATA).\n\n"
+    "task A: two views with SimSiam's whole chain; task B: one view, crop and flip. *_decodes: in\n"
+    "plain libjpeg-turbo decodes of the same files. omega_cost: packing, sending and receiving\n"
+    "task A's records, with less without, over rendering; omega_draw_cost: drawing them, which\n"
+    "any loader must do.\n";
 
 int main(int argc, char **argv)
 {

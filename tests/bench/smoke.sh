@@ -12,7 +12,7 @@ trap 'rm -rf "$dir"' EXIT
 "$synth" --out "$dir/flowers" --train 2 --test 0 --size 40 >/dev/null
 "$bench" --passes 1 --cores 2 --size 24 --prefix t_ "$dir/flowers/train" >"$dir/said"
 for name in decode_ms task_a_ms task_a_views_per_s task_a_decodes task_b_ms task_b_views_per_s \
-    task_b_decodes omega_draw_us omega_pack_us omega_cost decode_per_s_all decode_scaling_2 \
+    task_b_decodes omega_draw_us omega_record_us omega_draw_cost omega_cost decode_per_s_all decode_scaling_2 \
     task_a_views_per_s_all task_b_views_per_s_all scaling_2 task_b_scaling_2; do
     awk -v name="t_$name" '$1 == name { n++; good = NF == 3 && $2 > 0 && $2 < 1e9 }
         END { exit !(n == 1 && good) }' "$dir/said" || {
