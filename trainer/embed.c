@@ -139,7 +139,8 @@ static int find_binary(char *ret, size_t cap)
     char *slash = strrchr(self, '/');
     if (slash) {
         *slash = 0;
-        static const char *const places[] = {"", "../loaderd/"};
+        /* installed; built: trainer/, tools/evaluate/ */
+        static const char *const places[] = {"", "../loaderd/", "../../loaderd/"};
         for (size_t i = 0; i < ARRAY_LEN(places); i++) {
             snprintf(ret, cap, "%s/%s%s", self, places[i], binary);
             if (access(ret, X_OK) == 0)

@@ -15,7 +15,8 @@ checkpoint=$dir/runs/first/checkpoints/step-00000020.safetensors
 # The same weights under three names give the same features, and others than those that training began with.
 # features NAME FILE: of the test images.
 features() {
-    "$evaluate" features "$r" --backbone "$2" --images "$dir/flowers/test" --out "$dir/of-$1.safetensors" >"$dir/out" 2>"$dir/err" ||
+    # built, it finds the loader in its own room
+    env -u AUGSTREAM_LOADERD "$evaluate" features "$r" --backbone "$2" --images "$dir/flowers/test" --out "$dir/of-$1.safetensors" >"$dir/out" 2>"$dir/err" ||
         { cat "$dir/err"; fail "evaluate does not take $2"; }
     data "$dir/of-$1.safetensors" >"$dir/$1.features"
 }
