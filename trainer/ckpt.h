@@ -4,8 +4,8 @@
  *       PyTorch's names and layout (F32; num_batches_tracked I64 [])
  *   optim.momentum.<parameter>                            SGD's momentum, F32
  *   metadata: format "augstream-checkpoint", version, step, epoch, index, seed, session, recipe,
- * and crc32c of the data (safetensors_seal), without which a file is read as well. Owner: train. One
- * thread. Files are written whole or not at all. */
+ * and crc32c of the data (safetensors_seal), without which a file is read as well.
+ * Owner: train. One thread. Files are written whole or not at all. */
 #ifndef AUGSTREAM_TRAINER_CKPT_H
 #define AUGSTREAM_TRAINER_CKPT_H
 
