@@ -54,12 +54,12 @@ static int backbone_new(struct encoder *e, enum resnet_role role, int32_t views,
 static int backbones_new(struct encoder *e)
 {
     const struct encoder_config *c = &e->config;
-    int r = arena_add_tensor(&e->net->acts, &e->x, c->large_views * c->n, c->size, c->size, 3);
+    int r = arena_add_image(&e->net->acts, &e->x, c->large_views * c->n, c->size, c->size, 3);
     if (r >= 0)
         r = backbone_new(e, RESNET_TRAINED, c->trained_views, c->size, &e->trained);
     if (r >= 0 && c->small_views > 0)
-        r = arena_add_tensor(&e->net->acts, &e->x_small, c->small_views * c->n, c->small_size,
-                             c->small_size, 3);
+        r = arena_add_image(&e->net->acts, &e->x_small, c->small_views * c->n, c->small_size,
+                            c->small_size, 3);
     if (r >= 0 && c->small_views > 0)
         r = backbone_new(e, RESNET_SHARED, c->small_views, c->small_size, &e->small);
     if (r >= 0 && c->target_views > 0)

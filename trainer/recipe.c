@@ -26,6 +26,7 @@ static const char *const decays[] = {"all", "weights", NULL};
 static const char *const queue_sources[] = {"key", "query", NULL};
 static const char *const guards[] = {"stop", "warn", "off", NULL};
 static const char *const schedule_units[] = {"epoch", "step", NULL};
+static const char *const dtypes[] = {"fp32", "bf16", "auto", NULL}; /* enum dtype */
 
 #define AT(field) offsetof(struct recipe, field)
 
@@ -229,6 +230,8 @@ static const struct conf_option options[] = {
      "of the first batch whose views TensorBoard shows; 0: none"},
 
     {"device.ops", CONF_STR, AT(device.ops), "auto", 0, 0, NULL, "back end: auto, onednn, ref"},
+    {"device.dtype", CONF_ENUM, AT(device.dtype), "fp32", 0, 0, NULL,
+     "activations and their products: fp32, bf16, or auto: bf16 where the machine has it", dtypes},
     {"device.threads", CONF_INT, AT(device.threads), "0", 0, 1024, NULL,
      "of the back end; 0: one for each core"},
 };

@@ -137,6 +137,7 @@ struct recipe {
     } board;
     struct {
         char ops[CONF_STR_MAX];
+        int dtype; /* enum dtype: what images are kept in between operations */
         int64_t threads;
     } device;
 };

@@ -60,6 +60,7 @@ static int conv_init(struct resnet *r, struct resnet_layer *layer, const struct 
         .pad = c->pad,
         .need_dx = !c->first && r->config.role != RESNET_TARGET,
         .like = trained ? trained->conv : NULL,
+        .dtype = net->ops->dtype,
     };
     int rc = net->ops->conv_new(net->ops, &shape, &layer->conv);
     if (rc < 0)
@@ -83,9 +84,10 @@ static int tensor_init(struct resnet *r, struct tensor *t, struct tensor shape, 
 {
     *t = shape;
     t->data = NULL;
+    t->dtype = r->net->ops->dtype;
     if (borrowed || r->config.role == RESNET_TARGET)
         return 0;
-    return arena_add_tensor(&r->net->acts, t, shape.n, shape.h, shape.w, shape.c);
+    return arena_add_image(&r->net->acts, t, shape.n, shape.h, shape.w, shape.c);
 }
 
 static int layer_init(struct resnet *r, struct resnet_layer *layer, const struct layer_config *c)
@@ -108,7 +110,8 @@ static int layer_init(struct resnet *r, struct resnet_layer *layer, const struct
                      &(struct norm_config){
                          .prefix = prefix_of(r),
                          .name = c->bn,
-                         .shape = {out.n, out.h, out.w, out.c, r->config.groups, c->add, c->relu},
+                         .shape = {out.n, out.h, out.w, out.c, r->config.groups, c->add, c->relu,
+                                   r->net->ops->dtype},
                          .group = group_of(r),
                          .gamma = c->gamma,
                          .shared = r->config.role == RESNET_SHARED,
@@ -120,30 +123,32 @@ static int stem_init(struct resnet *r, struct tensor *ret_out)
 {
     struct net *net = r->net;
     bool cifar = r->config.cifar_stem;
-    int rc = layer_init(r, &r->stem,
-                        &(struct layer_config){
-                            .conv = "conv1",
-                            .bn = "bn1",
-                            .in = {r->config.rows, r->config.size, r->config.size, 3, NULL},
-                            .c_out = r->config.width,
-                            .kernel = cifar ? 3 : 7,
-                            .stride = cifar ? 1 : 2,
-                            .pad = cifar ? 1 : 3,
-                            .relu = true,
-                            .first = true,
-                            .gamma = 1,
-                        });
+    int rc = layer_init(
+        r, &r->stem,
+        &(struct layer_config){
+            .conv = "conv1",
+            .bn = "bn1",
+            .in = {.n = r->config.rows, .h = r->config.size, .w = r->config.size, .c = 3},
+            .c_out = r->config.width,
+            .kernel = cifar ? 3 : 7,
+            .stride = cifar ? 1 : 2,
+            .pad = cifar ? 1 : 3,
+            .relu = true,
+            .first = true,
+            .gamma = 1,
+        });
     if (rc < 0)
         return rc;
     const struct tensor *out = &r->stem.out;
     *ret_out = *out;
     if (cifar)
         return 0;
-    struct maxpool_shape shape = {out->n, out->h, out->w, out->c, 3, 2, 1};
+    struct maxpool_shape shape = {out->n, out->h, out->w, out->c, 3, 2, 1, net->ops->dtype};
     rc = net->ops->maxpool_new(net->ops, &shape, &r->pool);
     if (rc < 0)
         return rc;
-    struct tensor pooled = {out->n, (out->h - 1) / 2 + 1, (out->w - 1) / 2 + 1, out->c, NULL};
+    struct tensor pooled = {
+        .n = out->n, .h = (out->h - 1) / 2 + 1, .w = (out->w - 1) / 2 + 1, .c = out->c};
     rc = tensor_init(r, &r->dstem, *out, false);
     if (rc >= 0)
         rc = tensor_init(r, &r->pooled, pooled, false);
@@ -243,7 +248,7 @@ static int stages_init(struct resnet *r, struct tensor x)
         }
     }
     int rc = arena_add_tensor(&r->net->acts, &r->y, x.n, 1, 1, x.c);
-    size_t bytes = r->grad_count * sizeof(float);
+    size_t bytes = r->grad_count * dtype_bytes(r->net->ops->dtype);
     if (rc >= 0 && r->config.role == RESNET_TARGET)
         return arena_add(&r->net->acts, bytes, &r->spare.data);
     for (int i = 0; rc >= 0 && i < RESNET_GRADS; i++)

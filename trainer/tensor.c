@@ -52,19 +52,32 @@ int arena_add(struct arena *arena, size_t bytes, void *where)
     return 0;
 }
 
-int arena_add_tensor(struct arena *arena, struct tensor *t, int32_t n, int32_t h, int32_t w,
-                     int32_t c)
+static int tensor_add(struct arena *arena, struct tensor *t, struct tensor shape)
 {
+    int32_t n = shape.n, h = shape.h, w = shape.w, c = shape.c;
     if (n < 1 || h < 1 || w < 1 || c < 1)
         return err_set(-EINVAL, "a tensor cannot have the shape [%d,%d,%d,%d]", n, h, w, c);
-    size_t bytes = sizeof(float);
+    size_t bytes = dtype_bytes(shape.dtype);
     if (__builtin_mul_overflow(bytes, (size_t)n, &bytes) ||
         __builtin_mul_overflow(bytes, (size_t)h, &bytes) ||
         __builtin_mul_overflow(bytes, (size_t)w, &bytes) ||
         __builtin_mul_overflow(bytes, (size_t)c, &bytes))
         return err_set(-ENOMEM, "a tensor [%d,%d,%d,%d] is too big", n, h, w, c);
-    *t = (struct tensor){.n = n, .h = h, .w = w, .c = c};
+    *t = shape;
     return arena_add(arena, bytes, &t->data);
+}
+
+int arena_add_tensor(struct arena *arena, struct tensor *t, int32_t n, int32_t h, int32_t w,
+                     int32_t c)
+{
+    return tensor_add(arena, t, (struct tensor){.n = n, .h = h, .w = w, .c = c});
+}
+
+int arena_add_image(struct arena *arena, struct tensor *t, int32_t n, int32_t h, int32_t w,
+                    int32_t c)
+{
+    const struct tensor shape = {.n = n, .h = h, .w = w, .c = c, .dtype = arena->ops->dtype};
+    return tensor_add(arena, t, shape);
 }
 
 int arena_commit(struct arena *arena)

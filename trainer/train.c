@@ -59,6 +59,8 @@ static int make_model(struct train *t)
 {
     int rc = ops_open(t->recipe->device.ops, (int)t->recipe->device.threads, &t->ops);
     if (rc == 0)
+        rc = ops_set_dtype(t->ops, (enum dtype)t->recipe->device.dtype);
+    if (rc == 0)
         rc = model_new(t->recipe, t->ops, &t->model);
     if (rc == 0 && t->recipe->model.weights[0] && !t->config->resume)
         rc = import_backbone(model_net(t->model), t->recipe->model.weights);

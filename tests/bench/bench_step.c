@@ -87,6 +87,8 @@ static int bench_init(struct bench *b, const struct arguments *a)
     recipe_spec(&b->recipe, &b->spec);
     rc = ops_open(b->recipe.device.ops, (int)b->recipe.device.threads, &b->ops);
     if (rc == 0)
+        rc = ops_set_dtype(b->ops, (enum dtype)b->recipe.device.dtype);
+    if (rc == 0)
         rc = model_new(&b->recipe, b->ops, &b->model);
     return rc < 0 ? rc : make_batch(b);
 }

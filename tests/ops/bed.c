@@ -8,6 +8,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "trainer/ops/cpu_bf16_half.h"
+
 static const uint8_t guard_byte = 0xa5;
 
 void bed_init_ops(struct bed *bed, struct ops *take_ops)
@@ -61,6 +63,8 @@ float *bed_random(struct bed *bed, size_t count, float low, float high)
     float *p = bed_host(bed, count);
     for (size_t i = 0; i < count; i++)
         p[i] = (float)rng_range(&bed->rng, low, high);
+    for (size_t i = 0; bed->rounds && i < count; i++)
+        p[i] = bf16_widen(bf16_round(p[i]));
     return p;
 }
 
@@ -104,11 +108,11 @@ float *bed_floats(struct bed *bed, const float *host, size_t count)
 
 struct tensor bed_tensor(struct bed *bed, const float *host, struct tensor shape)
 {
-    if (shape.h == 1 && shape.w == 1) {
+    if (shape.h == 1 && shape.w == 1 && shape.dtype == DTYPE_FP32) {
         shape.data = bed_floats(bed, host, tensor_count(&shape));
         return shape;
     }
-    shape.data = bed_bytes(bed, tensor_count(&shape) * sizeof(float));
+    shape.data = bed_bytes(bed, tensor_count(&shape) * dtype_bytes(shape.dtype));
     if (host)
         assert_int_equal(bed->ops->tensor_import(bed->ops, host, &shape), 0);
     return shape;
@@ -137,7 +141,7 @@ void bed_keep_host(struct bed *bed, const char *name, const float *host, size_t 
 
 void bed_keep_tensor(struct bed *bed, const char *name, const struct tensor *t, double tolerance)
 {
-    if (t->h == 1 && t->w == 1) {
+    if (t->h == 1 && t->w == 1 && t->dtype == DTYPE_FP32) {
         bed_keep(bed, name, t->data, tensor_count(t), tolerance);
         return;
     }
@@ -181,6 +185,27 @@ void bed_compare(const struct bed *want, const struct bed *got, bool same_bits)
         assert_string_equal(a->name, b->name);
         assert_int_equal(a->count, b->count);
         compare(a, b, same_bits ? 0 : a->tolerance, got->ops->name);
+    }
+}
+
+void bed_compare_norms(const struct bed *want, const struct bed *got, double tolerance)
+{
+    assert_int_equal(want->n_results, got->n_results);
+    assert_true(want->n_results > 0);
+    for (size_t i = 0; i < want->n_results; i++) {
+        const struct bed_result *a = &want->result[i], *b = &got->result[i];
+        assert_string_equal(a->name, b->name);
+        assert_int_equal(a->count, b->count);
+        double off = 0, all = 0;
+        for (size_t k = 0; k < a->count; k++) {
+            double error = (double)b->data[k] - (double)a->data[k];
+            off += error * error;
+            all += (double)a->data[k] * (double)a->data[k];
+        }
+        all = fmax(all, a->terms * a->terms * (double)a->count);
+        if (!(sqrt(off) <= tolerance * sqrt(all)))
+            fail_msg("%s, %s: off by %.3g of its norm, allowed %.3g", got->ops->name, a->name,
+                     sqrt(off / all), tolerance);
     }
 }
 

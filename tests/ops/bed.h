@@ -31,6 +31,8 @@ struct bed {
     struct ops *ops;
     const char *title;                  /* timing: prefix of the lines; NULL = no timing */
     unsigned long (*allocations)(void); /* counting: of the program so far; NULL = no counting */
+    enum dtype dtype;                   /* of images */
+    bool rounds; /* random numbers are bf16's: then an fp32 bed and a bf16 one get the same */
     struct rng rng;
     void *host[BED_PIECES_MAX];
     size_t n_host;
@@ -58,7 +60,7 @@ float *bed_two_humps(struct bed *bed, size_t count, size_t channels);
 /* Back-end memory, until bed_done. host may be NULL: zeros. */
 void *bed_bytes(struct bed *bed, size_t bytes);
 float *bed_floats(struct bed *bed, const float *host, size_t count);
-/* [N,1,1,D] goes up and down as it is: such tensors are row-major on every back end. */
+/* [N,1,1,D] in fp32 goes up and down as it is: such tensors are row-major on every back end. */
 struct tensor bed_tensor(struct bed *bed, const float *host, struct tensor shape);
 
 /* A result, brought to the host; both beds of a comparison keep the same ones in the same order. */
@@ -71,6 +73,10 @@ void bed_terms(struct bed *bed, double terms);
 
 /* Every result of got against the one of want; tolerances apply, or none at all (same bits). */
 void bed_compare(const struct bed *want, const struct bed *got, bool same_bits);
+
+/* By norms: |got - want| is at most `tolerance` of |want| (or of as many times the terms), result
+ * by result. */
+void bed_compare_norms(const struct bed *want, const struct bed *got, double tolerance);
 
 /* Runs a slot once; on a counting bed twice or more; on a timing bed often, and prints "TITLE.SLOT
  * best-time ms". */

@@ -18,6 +18,11 @@ static struct tensor shape_of(int32_t n, int32_t h, int32_t w, int32_t c)
     return (struct tensor){.n = n, .h = h, .w = w, .c = c};
 }
 
+static struct tensor image_of(const struct bed *bed, int32_t n, int32_t h, int32_t w, int32_t c)
+{
+    return (struct tensor){.n = n, .h = h, .w = w, .c = c, .dtype = bed->dtype};
+}
+
 /* What a slot overwrites holds rubbish before, so that a slot that adds instead shows. */
 static struct tensor rubbish(struct bed *bed, struct tensor shape)
 {
@@ -32,7 +37,7 @@ static float *rubbish_floats(struct bed *bed, size_t count)
 void case_memory(struct bed *bed, const struct op_case *s)
 {
     struct ops *o = bed->ops;
-    struct tensor whole = shape_of(s->n, s->h, s->w, s->c);
+    struct tensor whole = image_of(bed, s->n, s->h, s->w, s->c);
     size_t count = tensor_count(&whole), row = count / (size_t)s->n;
 
     float *fresh = o->mem_new(o, count * sizeof(float));
@@ -63,7 +68,7 @@ void case_input(struct bed *bed, const struct op_case *s)
 {
     static const float mean[3] = {.43f, .42f, .39f}, std[3] = {.27f, .26f, .25f};
     struct ops *o = bed->ops;
-    struct tensor x = rubbish(bed, shape_of(s->n, s->h, s->w, 3));
+    struct tensor x = rubbish(bed, image_of(bed, s->n, s->h, s->w, 3));
     size_t row = tensor_count(&x) / (size_t)s->n;
     uint8_t *pixels = (uint8_t *)bed_host(bed, tensor_count(&x));
     for (size_t i = 0; i < tensor_count(&x); i++)
@@ -103,8 +108,8 @@ void case_conv(struct bed *bed, const struct op_case *s)
     struct ops *o = bed->ops;
     int32_t ho = (s->h + 2 * s->pad - s->kernel) / s->stride + 1;
     int32_t wo = (s->w + 2 * s->pad - s->kernel) / s->stride + 1;
-    struct tensor x_shape = shape_of(s->n, s->h, s->w, s->c);
-    struct tensor y_shape = shape_of(s->n, ho, wo, s->out);
+    struct tensor x_shape = image_of(bed, s->n, s->h, s->w, s->c);
+    struct tensor y_shape = image_of(bed, s->n, ho, wo, s->out);
     size_t weights = (size_t)s->out * (size_t)s->c * (size_t)s->kernel * (size_t)s->kernel;
     struct conv *conv = NULL;
     struct conv_shape plan = {.n = s->n,
@@ -115,7 +120,8 @@ void case_conv(struct bed *bed, const struct op_case *s)
                               .kernel = s->kernel,
                               .stride = s->stride,
                               .pad = s->pad,
-                              .need_dx = !s->first};
+                              .need_dx = !s->first,
+                              .dtype = bed->dtype};
     bed_slot_must(o->conv_new(o, &plan, &conv), "conv_new");
 
     float *w = bed_floats(bed, NULL, weights);
@@ -177,7 +183,7 @@ static void bn_back(struct bed *bed, const struct op_case *s, const struct bn_ru
 void case_bn(struct bed *bed, const struct op_case *s)
 {
     struct ops *o = bed->ops;
-    struct tensor shape = shape_of(s->n, s->h, s->w, s->c);
+    struct tensor shape = image_of(bed, s->n, s->h, s->w, s->c);
     size_t count = tensor_count(&shape), c = (size_t)s->c, all = c * (size_t)s->groups;
     struct bn_shape plan = {.n = s->n,
                             .h = s->h,
@@ -185,7 +191,8 @@ void case_bn(struct bed *bed, const struct op_case *s)
                             .c = s->c,
                             .groups = s->groups,
                             .add = s->add,
-                            .relu = s->relu};
+                            .relu = s->relu,
+                            .dtype = bed->dtype};
     struct bn_run r = {0};
     bed_slot_must(o->bn_new(o, &plan, &r.bn), "bn_new");
 
@@ -223,8 +230,8 @@ void case_maxpool(struct bed *bed, const struct op_case *s)
     struct ops *o = bed->ops;
     int32_t ho = (s->h + 2 * s->pad - s->kernel) / s->stride + 1;
     int32_t wo = (s->w + 2 * s->pad - s->kernel) / s->stride + 1;
-    struct tensor x_shape = shape_of(s->n, s->h, s->w, s->c);
-    struct tensor y_shape = shape_of(s->n, ho, wo, s->c);
+    struct tensor x_shape = image_of(bed, s->n, s->h, s->w, s->c);
+    struct tensor y_shape = image_of(bed, s->n, ho, wo, s->c);
     struct maxpool *pool = NULL;
     struct maxpool_shape plan = {.n = s->n,
                                  .h = s->h,
@@ -232,7 +239,8 @@ void case_maxpool(struct bed *bed, const struct op_case *s)
                                  .c = s->c,
                                  .kernel = s->kernel,
                                  .stride = s->stride,
-                                 .pad = s->pad};
+                                 .pad = s->pad,
+                                 .dtype = bed->dtype};
     bed_slot_must(o->maxpool_new(o, &plan, &pool), "maxpool_new");
 
     /* All below zero as well: padding must not win. */
@@ -253,7 +261,7 @@ void case_maxpool(struct bed *bed, const struct op_case *s)
 void case_avgpool(struct bed *bed, const struct op_case *s)
 {
     struct ops *o = bed->ops;
-    struct tensor x_shape = shape_of(s->n, s->h, s->w, s->c);
+    struct tensor x_shape = image_of(bed, s->n, s->h, s->w, s->c);
     struct tensor y_shape = shape_of(s->n, 1, 1, s->c);
     struct tensor x = bed_tensor(bed, bed_random(bed, tensor_count(&x_shape), -1, 1), x_shape);
     struct tensor y = rubbish(bed, y_shape), dx = rubbish(bed, x_shape);

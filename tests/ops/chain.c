@@ -23,7 +23,13 @@ struct link {
 
 static struct tensor blank(struct bed *bed, int32_t n, int32_t h, int32_t w, int32_t c)
 {
-    return bed_tensor(bed, NULL, (struct tensor){.n = n, .h = h, .w = w, .c = c});
+    return bed_tensor(bed, NULL,
+                      (struct tensor){.n = n, .h = h, .w = w, .c = c, .dtype = bed->dtype});
+}
+
+static struct tensor blank_rows(struct bed *bed, int32_t n, int32_t c)
+{
+    return bed_tensor(bed, NULL, (struct tensor){.n = n, .h = 1, .w = 1, .c = c});
 }
 
 static void link_init(struct bed *bed, struct link *l, const struct conv_shape *s, bool add)
@@ -32,7 +38,7 @@ static void link_init(struct bed *bed, struct link *l, const struct conv_shape *
     int32_t ho = (s->h + 2 * s->pad - s->kernel) / s->stride + 1;
     int32_t wo = (s->w + 2 * s->pad - s->kernel) / s->stride + 1;
     size_t c = (size_t)s->c_out;
-    struct bn_shape norm = {s->n, ho, wo, s->c_out, .groups = 2, .add = add};
+    struct bn_shape norm = {s->n, ho, wo, s->c_out, .groups = 2, .add = add, .dtype = bed->dtype};
 
     bed_slot_must(o->conv_new(o, s, &l->conv), "conv_new");
     bed_slot_must(o->bn_new(o, &norm, &l->bn), "bn_new");
@@ -89,16 +95,19 @@ void case_chain(struct bed *bed, const struct op_case *s)
     struct ops *o = bed->ops;
     struct link stem = {0}, block = {0};
     struct maxpool *pool = NULL;
-    link_init(bed, &stem, &(struct conv_shape){s->n, s->h, s->w, 3, s->c, 7, 2, 3, false}, false);
+    struct conv_shape first = {s->n, s->h, s->w, 3, s->c, 7, 2, 3, .dtype = bed->dtype};
+    link_init(bed, &stem, &first, false);
     const struct tensor *out = &stem.out;
-    struct maxpool_shape window = {s->n, out->h, out->w, s->c, 3, 2, 1};
+    struct maxpool_shape window = {s->n, out->h, out->w, s->c, 3, 2, 1, bed->dtype};
     bed_slot_must(o->maxpool_new(o, &window, &pool), "maxpool_new");
     int32_t h = (out->h - 1) / 2 + 1, w = (out->w - 1) / 2 + 1;
-    link_init(bed, &block, &(struct conv_shape){s->n, h, w, s->c, s->c, 3, 1, 1, true}, true);
+    struct conv_shape next = {
+        s->n, h, w, s->c, s->c, 3, 1, 1, .need_dx = true, .dtype = bed->dtype};
+    link_init(bed, &block, &next, true);
 
     struct tensor x = blank(bed, s->n, s->h, s->w, 3);
     struct tensor skip = blank(bed, s->n, h, w, s->c), dskip = blank(bed, s->n, h, w, s->c);
-    struct tensor y = blank(bed, s->n, 1, 1, s->c), dy = blank(bed, s->n, 1, 1, s->c);
+    struct tensor y = blank_rows(bed, s->n, s->c), dy = blank_rows(bed, s->n, s->c);
     float *host = bed_random(bed, tensor_count(&x), -1, 1);
     bed_slot_must(o->tensor_import(o, host, &x), "tensor_import");
     host = bed_random(bed, tensor_count(&dy), -1, 1);

@@ -96,6 +96,38 @@ void cpu_check(const struct op_case *cases, size_t n, unsigned promises)
     }
 }
 
+static void run_bf16(struct bed *bed, const struct op_case *c, int threads)
+{
+    bed_init_ops(bed, cpu_table_new(cpu_isa_best(), threads));
+    assert_int_equal(ops_set_dtype(bed->ops, DTYPE_BF16), 0);
+    bed->dtype = DTYPE_BF16;
+    bed->rounds = true;
+    c->run(bed, c);
+}
+
+bool cpu_check_bf16(const struct op_case *cases, size_t n)
+{
+    if (!cpu_bf16_has())
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        say(&cases[i]);
+        static struct bed ref, got, again;
+        bed_init(&ref, "ref", NULL);
+        ref.rounds = true;
+        cases[i].run(&ref, &cases[i]);
+        for (size_t t = 0; t < TRIED; t++) {
+            run_bf16(&got, &cases[i], threads_tried[t]);
+            run_bf16(&again, &cases[i], threads_tried[t]);
+            bed_compare_norms(&ref, &got, 2e-2);
+            bed_compare(&got, &again, true);
+            bed_done(&got);
+            bed_done(&again);
+        }
+        bed_done(&ref);
+    }
+    return true;
+}
+
 void cpu_check_allocations(const struct op_case *cases, size_t n, unsigned long (*count)(void))
 {
     for (size_t i = 0; i < n; i++) {

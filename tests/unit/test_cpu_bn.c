@@ -74,7 +74,7 @@ static void test_cut(void **state)
         struct bn *bn;
         struct bn_shape shape = {ROWS, 1, 2, 16 * BLOCKS, .groups = cuts[i].groups};
         assert_int_equal(o->bn_new(o, &shape, &bn), 0);
-        assert_null(bn->ref);
+        assert_null(bn->other);
         assert_int_equal(bn->items, BLOCKS * cuts[i].groups);
         assert_true(bn->parts >= 1 && bn->parts <= bn->rows);
         int seen[BLOCKS][ROWS] = {0};

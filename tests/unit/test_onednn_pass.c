@@ -100,7 +100,7 @@ static void sums(dnnl_format_tag_t tag)
         assert_true(end <= pass.scratch_bytes);
     }
     assert_int_equal(cpu_reserve(&d->cpu, pass.scratch_bytes), 0);
-    assert_int_equal(pass_run(d, &pass, (float *[]){x, w, y}), 0);
+    assert_int_equal(pass_run(d, &pass, (void *[]){x, w, y}), 0);
     pass_done(&pass);
     float *found = cpu_alloc(COUNT * 4); /* every count that must be there, sorted by where */
     size_t corners = 0, edges = 0, inside = 0;
@@ -118,7 +118,7 @@ static void sums(dnnl_format_tag_t tag)
     assert_int_equal(pass_new(d, &c, &pass, &unused), 0);
     assert_int_equal(pass.output, PORT_X);
     assert_int_equal(cpu_reserve(&d->cpu, pass.scratch_bytes), 0);
-    assert_int_equal(pass_run(d, &pass, (float *[]){found, w, x}), 0);
+    assert_int_equal(pass_run(d, &pass, (void *[]){found, w, x}), 0);
     for (size_t i = 0; i < COUNT; i++)
         assert_true(fabsf(found[i] - y[i]) < 1e-4f);
     pass_done(&pass);
@@ -127,7 +127,7 @@ static void sums(dnnl_format_tag_t tag)
     assert_int_equal(pass_new(d, &c, &pass, &unused), 0);
     assert_int_equal(pass.output, PORT_W);
     assert_int_equal(cpu_reserve(&d->cpu, pass.scratch_bytes), 0);
-    assert_int_equal(pass_run(d, &pass, (float *[]){x, w, x}), 0);
+    assert_int_equal(pass_run(d, &pass, (void *[]){x, w, x}), 0);
     size_t middle = 0; /* of the nine, one sees all pixels, four miss a side, four miss two */
     for (size_t i = 0; i < WEIGHTS; i++)
         middle += fabsf(w[i] - PIXELS) < 1e-3f;

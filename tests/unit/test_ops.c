@@ -65,6 +65,25 @@ static void test_refusals(void **state)
     assert_null(ops);
 }
 
+/* A wish for bf16 is refused with the reason, auto takes what there is, fp32 always goes. */
+static void test_dtypes(void **state)
+{
+    (void)state;
+    struct ops ops = {.no_bf16 = "no such thing here"};
+    assert_int_equal(ops_set_dtype(&ops, DTYPE_BF16), -ENOTSUP);
+    assert_non_null(strstr(err_text(), "device.dtype bf16: no such thing here"));
+    assert_int_equal(ops.dtype, DTYPE_FP32);
+    assert_int_equal(ops_set_dtype(&ops, DTYPE_AUTO), 0);
+    assert_int_equal(ops.dtype, DTYPE_FP32);
+    ops.no_bf16 = NULL;
+    assert_int_equal(ops_set_dtype(&ops, DTYPE_AUTO), 0);
+    assert_int_equal(ops.dtype, DTYPE_BF16);
+    assert_int_equal(ops_set_dtype(&ops, DTYPE_FP32), 0);
+    assert_int_equal(ops.dtype, DTYPE_FP32);
+    assert_int_equal(ops_set_dtype(&ops, DTYPE_BF16), 0);
+    assert_int_equal(ops.dtype, DTYPE_BF16);
+}
+
 /* 0 threads: what this process may run on, so pinning it to one CPU must leave one. */
 static void test_threads(void **state)
 {
@@ -90,9 +109,8 @@ static void test_threads(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),
-        cmocka_unit_test(test_auto_is_fastest),
-        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_names),    cmocka_unit_test(test_auto_is_fastest),
+        cmocka_unit_test(test_refusals), cmocka_unit_test(test_dtypes),
         cmocka_unit_test(test_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

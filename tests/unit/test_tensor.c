@@ -28,6 +28,30 @@ static void test_shapes(void **state)
     assert_ptr_equal(last.data, data + 60);
     assert_int_equal(last.n, 1);
     assert_int_equal(tensor_count(&last), 60);
+
+    t.dtype = DTYPE_BF16;
+    last = tensor_rows(&t, 1, 1);
+    assert_ptr_equal(tensor_bf16(&last), (uint16_t *)data + 60);
+    assert_int_equal(last.dtype, DTYPE_BF16);
+}
+
+/* Images are what the back end was told; tensors are fp32 whatever it was told. */
+static void test_images(void **state)
+{
+    struct ops ops = *(struct ops *)*state;
+    for (enum dtype dtype = DTYPE_FP32; dtype <= DTYPE_BF16; dtype++) {
+        ops.dtype = dtype;
+        struct arena arena;
+        struct tensor image, tensor;
+        arena_init(&arena, &ops);
+        assert_int_equal(arena_add_image(&arena, &image, 2, 3, 4, 5), 0);
+        assert_int_equal(image.dtype, dtype);
+        assert_int_equal(arena.bytes, dtype == DTYPE_BF16 ? 256 : 512); /* 240, 480: whole lines */
+        assert_int_equal(arena_add_tensor(&arena, &tensor, 2, 3, 4, 5), 0);
+        assert_int_equal(tensor.dtype, DTYPE_FP32);
+        assert_int_equal(arena_add_image(&arena, &image, 2, 3, 0, 5), -EINVAL);
+        arena_done(&arena);
+    }
 }
 
 static void test_pieces(void **state)
@@ -96,6 +120,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shapes),
+        cmocka_unit_test_setup_teardown(test_images, open_ref, close_ref),
         cmocka_unit_test(test_pieces),
         cmocka_unit_test(test_empty),
         cmocka_unit_test(test_refusals),

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 
 #include "common/err.h"
+#include "trainer/ops/cpu_bf16_conv.h"
 #include "trainer/ops/cpu_gemm.h"
 
 enum {
@@ -33,6 +34,15 @@ static bool has_avx512(void)
            __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
 }
 #endif
+
+bool cpu_bf16_has(void)
+{
+#ifdef HAVE_CPU_BF16
+    return has_avx512() && __builtin_cpu_supports("avx512bf16");
+#else
+    return false;
+#endif
+}
 
 #define ROW(isa)                                                                                   \
     {                                                                                              \
@@ -99,13 +109,45 @@ static void mem_free(const struct ops *o, void *p)
     cpu_free(p);
 }
 
+static int matrix_init(struct cpu *cpu, int threads)
+{
+#ifdef HAVE_CPU_BF16
+    if (!cpu_amx_has())
+        return 0;
+    cpu->amx_pack = cpu_alloc((size_t)threads * AMX_PACK_BYTES);
+    if (!cpu->amx_pack)
+        return err_set(-ENOMEM, "no memory for matrix products");
+    cpu->matrix = &cpu_amx_matrix;
+#else
+    (void)cpu;
+    (void)threads;
+#endif
+    return 0;
+}
+
 int cpu_init(struct cpu *cpu, struct ops *ops, enum cpu_isa isa)
 {
     *cpu = (struct cpu){.threads = ops->threads};
     ops_ref_fill(&cpu->ref);
+    ops_ref_fill(&cpu->bf16);
+    ops_ref_fill(&cpu->bf16_odd);
+    ops->no_bf16 = "this CPU has no AVX-512 BF16";
+#ifdef HAVE_CPU_BF16
+    if (cpu_bf16_has()) {
+        cpu_bf16_fill(&cpu->bf16);
+        cpu_bf16_odd_fill(&cpu->bf16_odd);
+        cpu->bf16.state = cpu->bf16_odd.state = cpu;
+        cpu->bf16_add = cpu_bf16_add;
+        cpu->bf16.threads = ops->threads;
+        ops->no_bf16 = NULL;
+    }
+#endif
     cpu->gemm_pack = cpu_alloc((size_t)ops->threads * GEMM_PACK_FLOATS * sizeof(float));
     if (!cpu->gemm_pack)
         return err_set(-ENOMEM, "no memory for matrix products");
+    int r = matrix_init(cpu, ops->threads);
+    if (r < 0)
+        return r;
     ops->state = cpu;
     ops->mem_new = mem_new;
     ops->mem_free = mem_free;
@@ -118,6 +160,7 @@ int cpu_init(struct cpu *cpu, struct ops *ops, enum cpu_isa isa)
 void cpu_done(struct cpu *cpu)
 {
     cpu_free(cpu->gemm_pack);
+    cpu_free(cpu->amx_pack);
     cpu_free(cpu->scratch);
 }
 

@@ -2,8 +2,9 @@
 /* cpu_bn: batch normalisation (Ioffe and Szegedy 2015) with the residual sum and the ReLU behind
  * it, in the fewest walks over memory: forward reads x twice and writes y once, backward reads x
  * and dy twice and writes dx (and dadd) once. Takes and gives blocked tensors; other channel counts
- * go to ref. Owner: the plan holds the sums. Here are the plan and how threads walk over it; what
- * they do on the way is cpu_bn_forward.c's and cpu_bn_backward.c's. Knows no convolution. */
+ * go to ref, bf16 to cpu_bf16_bn.c. Owner: the plan holds the sums. Here are the plan and how
+ * threads walk over it; what they do on the way is cpu_bn_forward.c's and cpu_bn_backward.c's.
+ * Knows no convolution. */
 #include "trainer/ops/cpu_bn.h"
 
 #include <errno.h>
@@ -17,8 +18,8 @@ static void bn_free(struct bn *bn)
 {
     if (!bn)
         return;
-    if (bn->ref)
-        bn->ref_ops->bn_free(bn->ref);
+    if (bn->other)
+        bn->other_ops->bn_free(bn->other);
     free(bn->mean);
     free(bn->part);
     free(bn);
@@ -30,18 +31,19 @@ static int bn_new(const struct ops *o, const struct bn_shape *s, struct bn **ret
     struct bn *bn = calloc(1, sizeof(*bn));
     if (!bn)
         return err_set(-ENOMEM, "no memory for batch norm");
-    bn->ref_ops = &cpu->ref;
-    int r = cpu->ref.bn_new(&cpu->ref, s, &bn->ref); /* it checks the shape as well */
+    const struct ops *other = cpu_other(cpu, s->dtype, s->c);
+    bn->other_ops = other ? other : &cpu->ref;
+    int r = bn->other_ops->bn_new(bn->other_ops, s, &bn->other); /* it checks the shape as well */
     if (r < 0) {
         free(bn);
         return r;
     }
-    if (!cpu_blocked(s->c)) {
+    if (other) {
         *ret = bn;
         return 0;
     }
-    cpu->ref.bn_free(bn->ref);
-    bn->ref = NULL;
+    cpu->ref.bn_free(bn->other);
+    bn->other = NULL;
     bn->s = *s;
     bn->threads = cpu->threads;
     bn->pixels = (size_t)s->h * (size_t)s->w;
@@ -88,16 +90,16 @@ void SIMD(cpu_bn_walk)(const struct bn_job *job, bn_walk_fn *first, bn_walk_fn *
 static int bn_forward(struct bn *bn, const struct tensor *x, const struct tensor *add,
                       const struct bn_param *p, struct bn_saved *saved, struct tensor *y)
 {
-    if (bn->ref)
-        return bn->ref_ops->bn_forward(bn->ref, x, add, p, saved, y);
+    if (bn->other)
+        return bn->other_ops->bn_forward(bn->other, x, add, p, saved, y);
     return SIMD(cpu_bn_forward)(bn, x, add, p, saved, y);
 }
 
 static int bn_infer(struct bn *bn, const struct tensor *x, const struct tensor *add,
                     const struct bn_param *p, struct tensor *y)
 {
-    if (bn->ref)
-        return bn->ref_ops->bn_infer(bn->ref, x, add, p, y);
+    if (bn->other)
+        return bn->other_ops->bn_infer(bn->other, x, add, p, y);
     return SIMD(cpu_bn_infer)(bn, x, add, p, y);
 }
 
@@ -105,8 +107,8 @@ static int bn_backward(struct bn *bn, const struct tensor *x, const struct tenso
                        const struct bn_param *p, const struct bn_saved *saved, struct tensor *dx,
                        struct tensor *dadd, float *dgamma, float *dbeta)
 {
-    if (bn->ref)
-        return bn->ref_ops->bn_backward(bn->ref, x, dy, p, saved, dx, dadd, dgamma, dbeta);
+    if (bn->other)
+        return bn->other_ops->bn_backward(bn->other, x, dy, p, saved, dx, dadd, dgamma, dbeta);
     return SIMD(cpu_bn_backward)(bn, x, dy, p, saved, dx, dadd, dgamma, dbeta);
 }
 

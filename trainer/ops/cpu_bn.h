@@ -26,8 +26,8 @@ struct bn_part {
 
 struct bn {
     struct bn_shape s;
-    struct bn *ref; /* ref's plan, where it does the work */
-    const struct ops *ref_ops;
+    struct bn *other; /* another table's plan, where that does the work: ref's, or one of bf16 */
+    const struct ops *other_ops;
     int threads;
     size_t pixels;          /* of an image */
     size_t blocks;          /* of 16 channels */

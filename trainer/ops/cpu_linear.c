@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cpu_linear: the three products of a linear layer, each cut among threads along the longer side of
  * its result, so that every thread makes a part of its own and nothing is added up across threads.
- * Takes and gives row-major matrices. Owner: the packing memory is the back end's. */
+ * With bf16 images and matrix units, the factors are rounded to bf16 on the way, as PyTorch's
+ * autocast does; sums and results are fp32. Takes and gives row-major matrices. Owner: the packing
+ * memory is the back end's. */
+#include "trainer/ops/cpu_bf16_conv.h"
 #include "trainer/ops/cpu_gemm.h"
 #include "trainer/ops/cpu_simd.h"
 
@@ -18,8 +21,26 @@ static void cut(size_t count, size_t index, size_t threads, size_t *ret_first, s
     *ret_end = end < count ? end : count;
 }
 
-static void multiply(const struct cpu *cpu, const struct gemm *whole)
+/* The same by the matrix units, in bf16. */
+static void multiply_matrix(const struct cpu *cpu, const struct gemm *g)
 {
+    cpu->matrix->multiply(cpu, &(struct amx_product){.m = g->m,
+                                                     .n = g->n,
+                                                     .k = g->k,
+                                                     .a = {g->a, g->a_i, g->a_k, false},
+                                                     .b = {g->b, g->b_j, g->b_k, false},
+                                                     .c = g->c,
+                                                     .c_i = g->c_i,
+                                                     .accumulate = g->accumulate});
+}
+
+static void multiply(const struct ops *o, const struct gemm *whole)
+{
+    const struct cpu *cpu = o->state;
+    if (o->dtype == DTYPE_BF16 && cpu->matrix) {
+        multiply_matrix(cpu, whole);
+        return;
+    }
 #pragma omp parallel num_threads(cpu->threads)
     {
         size_t index = (size_t)omp_get_thread_num(), threads = (size_t)omp_get_num_threads();
@@ -44,64 +65,61 @@ static void multiply(const struct cpu *cpu, const struct gemm *whole)
 static int linear_forward(const struct ops *o, const struct tensor *x, const float *w,
                           const float *b, struct tensor *y)
 {
-    const struct cpu *cpu = o->state;
     size_t rows = (size_t)x->n, in = (size_t)x->c, out = (size_t)y->c;
     for (size_t n = 0; b && n < rows; n++)
         memcpy(y->data + n * out, b, out * sizeof(float));
-    multiply(cpu, &(struct gemm){.m = rows,
-                                 .n = out,
-                                 .k = in,
-                                 .a = x->data,
-                                 .a_i = in,
-                                 .a_k = 1,
-                                 .b = w,
-                                 .b_k = 1,
-                                 .b_j = in,
-                                 .c = y->data,
-                                 .c_i = out,
-                                 .c_j = 1,
-                                 .accumulate = b != NULL});
+    multiply(o, &(struct gemm){.m = rows,
+                               .n = out,
+                               .k = in,
+                               .a = x->data,
+                               .a_i = in,
+                               .a_k = 1,
+                               .b = w,
+                               .b_k = 1,
+                               .b_j = in,
+                               .c = y->data,
+                               .c_i = out,
+                               .c_j = 1,
+                               .accumulate = b != NULL});
     return 0;
 }
 
 static int linear_backward_data(const struct ops *o, const struct tensor *dy, const float *w,
                                 struct tensor *dx, bool accumulate)
 {
-    const struct cpu *cpu = o->state;
     size_t rows = (size_t)dy->n, in = (size_t)dx->c, out = (size_t)dy->c;
-    multiply(cpu, &(struct gemm){.m = rows,
-                                 .n = in,
-                                 .k = out,
-                                 .a = dy->data,
-                                 .a_i = out,
-                                 .a_k = 1,
-                                 .b = w,
-                                 .b_k = in,
-                                 .b_j = 1,
-                                 .c = dx->data,
-                                 .c_i = in,
-                                 .c_j = 1,
-                                 .accumulate = accumulate});
+    multiply(o, &(struct gemm){.m = rows,
+                               .n = in,
+                               .k = out,
+                               .a = dy->data,
+                               .a_i = out,
+                               .a_k = 1,
+                               .b = w,
+                               .b_k = in,
+                               .b_j = 1,
+                               .c = dx->data,
+                               .c_i = in,
+                               .c_j = 1,
+                               .accumulate = accumulate});
     return 0;
 }
 
 static int linear_backward_weight(const struct ops *o, const struct tensor *x,
                                   const struct tensor *dy, float *dw, float *db)
 {
-    const struct cpu *cpu = o->state;
     size_t rows = (size_t)x->n, in = (size_t)x->c, out = (size_t)dy->c;
-    multiply(cpu, &(struct gemm){.m = out,
-                                 .n = in,
-                                 .k = rows,
-                                 .a = dy->data,
-                                 .a_i = 1,
-                                 .a_k = out,
-                                 .b = x->data,
-                                 .b_k = in,
-                                 .b_j = 1,
-                                 .c = dw,
-                                 .c_i = in,
-                                 .c_j = 1});
+    multiply(o, &(struct gemm){.m = out,
+                               .n = in,
+                               .k = rows,
+                               .a = dy->data,
+                               .a_i = 1,
+                               .a_k = out,
+                               .b = x->data,
+                               .b_k = in,
+                               .b_j = 1,
+                               .c = dw,
+                               .c_i = in,
+                               .c_j = 1});
     if (!db)
         return 0;
     memset(db, 0, out * sizeof(float));

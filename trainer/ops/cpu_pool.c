@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cpu_pool: max pooling and the global average, on blocked tensors; other channel counts go to
- * ref. Owner: a plan of max pooling holds, for each value of y, which tap of its window gave it.
- * Backward gathers: each value of dx sums, in a fixed order, the windows that took it. The unit of
- * work is one block of channels of one image. */
+ * ref, bf16 to cpu_bf16_pool.c. Owner: a plan of max pooling holds, for each value of y, which tap
+ * of its window gave it. Backward gathers: each value of dx sums, in a fixed order, the windows
+ * that took it. The unit of work is one block of channels of one image. */
 #include "trainer/ops/cpu_simd.h"
 
 #include <errno.h>
@@ -17,18 +17,18 @@ struct maxpool {
     struct maxpool_shape s;
     int32_t ho, wo;
     int threads;
-    size_t items;        /* blocks of channels of all images */
-    uint8_t *tap;        /* [items, ho, wo, 16] */
-    struct maxpool *ref; /* ref's plan, where it does the work */
-    const struct ops *ref_ops;
+    size_t items;          /* blocks of channels of all images */
+    uint8_t *tap;          /* [items, ho, wo, 16] */
+    struct maxpool *other; /* another table's plan, where that does the work: ref's, or of bf16 */
+    const struct ops *other_ops;
 };
 
 static void maxpool_free(struct maxpool *pool)
 {
     if (!pool)
         return;
-    if (pool->ref)
-        pool->ref_ops->maxpool_free(pool->ref);
+    if (pool->other)
+        pool->other_ops->maxpool_free(pool->other);
     cpu_free(pool->tap);
     free(pool);
 }
@@ -39,23 +39,23 @@ static int maxpool_new(const struct ops *o, const struct maxpool_shape *s, struc
     struct maxpool *pool = calloc(1, sizeof(*pool));
     if (!pool)
         return err_set(-ENOMEM, "no memory for max pooling");
-    pool->ref_ops = &cpu->ref;
-    int r = cpu->ref.maxpool_new(&cpu->ref, s, &pool->ref); /* it checks the shape as well */
+    const struct ops *other = cpu_other(cpu, s->dtype, s->c);
+    pool->other_ops = other ? other : &cpu->ref;
+    int r = pool->other_ops->maxpool_new(pool->other_ops, s, &pool->other); /* checks the shape */
     if (r < 0) {
         free(pool);
         return r;
     }
-    if (!cpu_blocked(s->c) || s->kernel > KERNEL_MOST) {
-        /* a kernel that large on a blocked tensor would need a copy for ref */
-        if (cpu_blocked(s->c)) {
-            maxpool_free(pool);
-            return err_set(-ENOTSUP, "no max pooling over more than %d pixels", KERNEL_MOST);
-        }
+    if (other) {
         *ret = pool;
         return 0;
     }
-    cpu->ref.maxpool_free(pool->ref);
-    pool->ref = NULL;
+    if (s->kernel > KERNEL_MOST) { /* ref would need a copy of the blocked tensor */
+        maxpool_free(pool);
+        return err_set(-ENOTSUP, "no max pooling over more than %d pixels", KERNEL_MOST);
+    }
+    cpu->ref.maxpool_free(pool->other);
+    pool->other = NULL;
     pool->s = *s;
     pool->threads = cpu->threads;
     pool->ho = (s->h + 2 * s->pad - s->kernel) / s->stride + 1;
@@ -109,8 +109,8 @@ static inline void window_max(const struct maxpool_shape *s, const float *x, int
 
 static int maxpool_forward(struct maxpool *pool, const struct tensor *x, struct tensor *y)
 {
-    if (pool->ref)
-        return pool->ref_ops->maxpool_forward(pool->ref, x, y);
+    if (pool->other)
+        return pool->other_ops->maxpool_forward(pool->other, x, y);
     const struct maxpool_shape *s = &pool->s;
     size_t in = (size_t)s->h * (size_t)s->w * CPU_BLOCK;
     size_t out = (size_t)pool->ho * (size_t)pool->wo * CPU_BLOCK;
@@ -180,8 +180,8 @@ static void gather_row(const struct maxpool *pool, const float *dy, const uint8_
 
 static int maxpool_backward(struct maxpool *pool, const struct tensor *dy, struct tensor *dx)
 {
-    if (pool->ref)
-        return pool->ref_ops->maxpool_backward(pool->ref, dy, dx);
+    if (pool->other)
+        return pool->other_ops->maxpool_backward(pool->other, dy, dx);
     const struct maxpool_shape *s = &pool->s;
     size_t row = (size_t)s->w * CPU_BLOCK, in = (size_t)s->h * row;
     size_t out = (size_t)pool->ho * (size_t)pool->wo * CPU_BLOCK;
@@ -198,8 +198,9 @@ static int maxpool_backward(struct maxpool *pool, const struct tensor *dy, struc
 static int avgpool_forward(const struct ops *o, const struct tensor *x, struct tensor *y)
 {
     const struct cpu *cpu = o->state;
-    if (!cpu_blocked(x->c))
-        return cpu->ref.avgpool_forward(&cpu->ref, x, y);
+    const struct ops *other = cpu_other(cpu, x->dtype, x->c);
+    if (other)
+        return other->avgpool_forward(other, x, y);
     size_t pixels = (size_t)x->h * (size_t)x->w, items = (size_t)x->n * (size_t)x->c / CPU_BLOCK;
 #pragma omp parallel for num_threads(cpu->threads) schedule(static)
     for (size_t i = 0; i < items; i++)
@@ -215,8 +216,9 @@ static int avgpool_forward(const struct ops *o, const struct tensor *x, struct t
 static int avgpool_backward(const struct ops *o, const struct tensor *dy, struct tensor *dx)
 {
     const struct cpu *cpu = o->state;
-    if (!cpu_blocked(dx->c))
-        return cpu->ref.avgpool_backward(&cpu->ref, dy, dx);
+    const struct ops *other = cpu_other(cpu, dx->dtype, dx->c);
+    if (other)
+        return other->avgpool_backward(other, dy, dx);
     size_t pixels = (size_t)dx->h * (size_t)dx->w,
            items = (size_t)dx->n * (size_t)dx->c / CPU_BLOCK;
 #pragma omp parallel for num_threads(cpu->threads) schedule(static)

@@ -26,6 +26,8 @@ static int tensor_import(const struct ops *o, const float *host_nhwc, struct ten
 {
     const struct cpu *cpu = o->state;
     size_t pixels = (size_t)t->h * (size_t)t->w, c = (size_t)t->c, rows = (size_t)t->n;
+    if (t->dtype == DTYPE_BF16)
+        return cpu->bf16.tensor_import(&cpu->bf16, host_nhwc, t);
     if (!cpu_blocked(t->c) || pixels == 1)
         return o->upload(o, t->data, host_nhwc, tensor_count(t) * sizeof(float));
 #pragma omp parallel for num_threads(cpu->threads) schedule(static)
@@ -38,6 +40,8 @@ static int tensor_export(const struct ops *o, const struct tensor *t, float *hos
 {
     const struct cpu *cpu = o->state;
     size_t pixels = (size_t)t->h * (size_t)t->w, c = (size_t)t->c, rows = (size_t)t->n;
+    if (t->dtype == DTYPE_BF16)
+        return cpu->bf16.tensor_export(&cpu->bf16, t, host_nhwc);
     if (!cpu_blocked(t->c) || pixels == 1)
         return o->download(o, host_nhwc, t->data, tensor_count(t) * sizeof(float));
 #pragma omp parallel for num_threads(cpu->threads) schedule(static)
@@ -51,6 +55,8 @@ static int input_normalize(const struct ops *o, const uint8_t *host_pixels, int3
                            const float mean[3], const float std[3], struct tensor *x, int32_t first)
 {
     const struct cpu *cpu = o->state;
+    if (x->dtype == DTYPE_BF16)
+        return cpu->bf16.input_normalize(&cpu->bf16, host_pixels, rows, mean, std, x, first);
     float table[3][256];
     for (size_t c = 0; c < 3; c++)
         for (size_t v = 0; v < 256; v++)

@@ -48,6 +48,8 @@ struct pass_config {
     enum pass_kind kind;
     const struct conv_shape *shape;
     dnnl_memory_desc_t md[PORTS]; /* our layouts; W of PASS_FORWARD is chosen by pass_new... */
+                                  /* bf16 x and y: W stays fp32; a pass that reads it makes */
+                                  /* itself a rounded copy in the order that it likes */
     bool keep_w;                  /* ...unless it is given */
 };
 
@@ -55,6 +57,6 @@ struct pass_config {
 int pass_new(const struct onednn *d, const struct pass_config *c, struct pass *pass,
              dnnl_memory_desc_t *ret_w);
 void pass_done(struct pass *pass);
-int pass_run(const struct onednn *d, const struct pass *pass, float *const data[PORTS]);
+int pass_run(const struct onednn *d, const struct pass *pass, void *const data[PORTS]);
 
 #endif

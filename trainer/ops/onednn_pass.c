@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* onednn_pass: one primitive of a convolution; see onednn.h. Chooses the algorithm: Winograd's,
  * where oneDNN has it for our layout and the image is not so small that its tiles would be mostly
- * padding; else the direct one in our layout; else whatever oneDNN likes best, with reorders around
- * it. Owner: the plan. One thread. */
+ * padding (fp32 alone); else the direct one in our layout; else whatever oneDNN likes best, with
+ * reorders around it. Owner: the plan. One thread. */
 #include "trainer/ops/onednn.h"
 
 #include <errno.h>
@@ -57,6 +57,8 @@ static dnnl_status_t describe(const struct pass_config *c, enum pass_kind kind, 
     dnnl_dims_t end = {(ho - 1) * s->stride + s->kernel - s->h - s->pad,
                        (wo - 1) * s->stride + s->kernel - s->w - s->pad};
     dnnl_memory_desc_t x = c->md[PORT_X], w = free_layout(c->md[PORT_W]), y = c->md[PORT_Y];
+    if (kind != PASS_WEIGHT) /* which writes fp32 */
+        w.data_type = x.data_type;
     if (!way.our_layout) {
         x = free_layout(x);
         y = free_layout(y);
@@ -124,7 +126,8 @@ static int choose_best(const struct onednn *d, const struct pass_config *c,
                                       {dnnl_convolution_direct, false}};
     enum { WAYS = sizeof(ways) / sizeof(ways[0]) };
     const dnnl_dim_t *out = c->md[PORT_Y].dims;
-    bool winograd = c->shape->kernel == 3 && out[2] >= WINOGRAD_LEAST && out[3] >= WINOGRAD_LEAST;
+    bool winograd = c->shape->dtype == DTYPE_FP32 && c->shape->kernel == 3 &&
+                    out[2] >= WINOGRAD_LEAST && out[3] >= WINOGRAD_LEAST;
     dnnl_status_t r = dnnl_unimplemented;
 
     for (int i = winograd ? 0 : 1; i < WAYS; i++) {
@@ -240,7 +243,7 @@ static dnnl_status_t port_reorder(const struct onednn *d, const struct port *por
     return dnnl_primitive_execute(port->reorder, d->stream, 2, io);
 }
 
-int pass_run(const struct onednn *d, const struct pass *pass, float *const data[PORTS])
+int pass_run(const struct onednn *d, const struct pass *pass, void *const data[PORTS])
 {
     char *scratch = (char *)d->cpu.scratch;
     dnnl_exec_arg_t io[PORTS + 1] = {{DNNL_ARG_SCRATCHPAD, pass->work}};

@@ -4,13 +4,15 @@
  * passes one table-driven test against ref.
  *
  * Memory. Every pointer handed to a slot is the back end's memory (mem_new), float32, but for the
- * host pointers of upload, download, conv_weight_* and input_*.
- * Layout. [N,H,W,C] tensors with H*W > 1 may lie in the back end's own order inside a row; [N,D]
- * tensors are row-major. tensor_import/export convert. Conv weights lie in the plan's own order
- * (conv_weight_*); element-wise work (optimiser, norms) is right on any order. Linear weights are
- * row-major [out,in].
- * Plans. *_new makes a plan for one shape, with all memory it will need; running a plan allocates
- * nothing. Shapes passed to a run must be the plan's.
+ * host pointers of upload, download, conv_weight_* and input_*, and for bf16 images.
+ * Types. A plan's shape says what its images are kept in: fp32, or, where the back end has it, bf16
+ * (x, y, add and their gradients). The slots without a plan look at the image's own dtype. All else
+ * is fp32 always: weights, their gradients, statistics, rows of features, losses, the optimiser;
+ * sums run in fp32 or wider. Layout. [N,H,W,C] tensors with H*W > 1 may lie in the back end's own
+ * order inside a row; [N,D] tensors are row-major. tensor_import/export convert. Conv weights lie
+ * in the plan's own order (conv_weight_*); element-wise work (optimiser, norms) is right on any
+ * order. Linear weights are row-major [out,in]. Plans. *_new makes a plan for one shape, with all
+ * memory it will need; running a plan allocates nothing. Shapes passed to a run must be the plan's.
  * Threads. One thread calls; a back end may use more inside. Same input, same threads: same bits.
  * Scalars. Losses and the learning rate live in back-end memory, so a GPU step needs no host sync.
  * Errors: -ENOMEM, -ENOTSUP (shape refused), -EIO (device; fatal). */
@@ -33,6 +35,7 @@ struct conv_shape {
     int32_t n, h, w, c_in, c_out, kernel, stride, pad;
     bool need_dx;
     const struct conv *like; /* weights lie as this plan's (a shared or averaged layer); or NULL */
+    enum dtype dtype;        /* of x, y and their gradients */
 };
 
 /* Batch normalisation over (rows of a group, H, W), then (+ add), then (ReLU).
@@ -43,6 +46,7 @@ struct conv_shape {
 struct bn_shape {
     int32_t n, h, w, c, groups;
     bool add, relu;
+    enum dtype dtype;
 };
 struct bn_param {
     float *gamma, *beta;               /* [C]; both NULL = no affine */
@@ -59,6 +63,7 @@ static inline size_t bn_mask_bytes(const struct bn_shape *s)
 
 struct maxpool_shape {
     int32_t n, h, w, c, kernel, stride, pad; /* pad < kernel; padding counts as -inf */
+    enum dtype dtype;
 };
 
 struct sgd {
@@ -70,7 +75,9 @@ struct sgd {
 struct ops {
     const char *name; /* "ref", "onednn" */
     int threads;
-    void *state; /* the back end's own */
+    enum dtype dtype;    /* what a model shall keep its images in */
+    const char *no_bf16; /* why plans cannot be bf16; NULL where they can */
+    void *state;         /* the back end's own */
     void (*close)(struct ops *o);
 
     /* --- memory --- */
@@ -217,6 +224,10 @@ struct ops {
  * for an unknown name or threads < 0, -ENOTSUP for one not built in. */
 int ops_open(const char *name, int threads, struct ops **ret);
 void ops_close(struct ops *ops);
+
+/* Before a model is built: what its images are kept in; fp32 without this. -ENOTSUP for bf16 where
+ * the back end or this machine has none. */
+int ops_set_dtype(struct ops *ops, enum dtype wish);
 
 /* A back end's file. ops_open has put ref's table in place and set threads; a fill overrides what
  * it does better, and leaves nothing behind when it fails. */

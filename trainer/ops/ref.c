@@ -5,9 +5,12 @@
  * losses. Does not try to be fast. */
 #include "trainer/ops/ref.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "common/err.h"
 
 enum { MEM_ALIGN = 64 };
 
@@ -255,9 +258,17 @@ static int ema_step(const struct ops *o, float momentum, const float *w, float *
     return 0;
 }
 
+static const char no_bf16[] = "the back end ref computes in fp32 alone";
+
+int ref_check_dtype(enum dtype dtype)
+{
+    return dtype == DTYPE_FP32 ? 0 : err_set(-ENOTSUP, "no bf16: %s", no_bf16);
+}
+
 void ops_ref_fill(struct ops *ops)
 {
     ops->name = "ref";
+    ops->no_bf16 = no_bf16;
     ops->mem_new = mem_new;
     ops->mem_free = mem_free;
     ops->upload = upload;

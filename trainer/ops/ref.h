@@ -13,6 +13,9 @@ void ref_norm_fill(struct ops *ops);
 void ref_loss_fill(struct ops *ops);
 void ref_contrast_fill(struct ops *ops);
 
+/* 0, or -ENOTSUP: ref is what bf16 is measured against. */
+int ref_check_dtype(enum dtype dtype);
+
 /* sum of a[i] * b[i]. Eight partial sums: the compiler may then use vectors, with one fixed order
  * of addition. */
 static inline double ref_dot(const float *a, const float *b, size_t n)

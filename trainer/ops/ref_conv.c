@@ -63,6 +63,9 @@ static void conv_free(struct conv *conv)
 static int conv_new(const struct ops *o, const struct conv_shape *s, struct conv **ret)
 {
     (void)o;
+    int r = ref_check_dtype(s->dtype);
+    if (r < 0)
+        return r;
     if (s->n < 1 || s->c_in < 1 || s->c_out < 1 ||
         !window_ok(s->h, s->w, s->kernel, s->stride, s->pad))
         return err_set(-ENOTSUP, "no convolution [%d,%d,%d,%d] -> %d, kernel %d/%d, pad %d", s->n,
@@ -239,6 +242,9 @@ static void maxpool_free(struct maxpool *pool)
 static int maxpool_new(const struct ops *o, const struct maxpool_shape *s, struct maxpool **ret)
 {
     (void)o;
+    int r = ref_check_dtype(s->dtype);
+    if (r < 0)
+        return r;
     if (s->n < 1 || s->c < 1 || !window_ok(s->h, s->w, s->kernel, s->stride, s->pad))
         return err_set(-ENOTSUP, "no max pooling of [%d,%d,%d,%d], kernel %d/%d, pad %d", s->n,
                        s->h, s->w, s->c, s->kernel, s->stride, s->pad);

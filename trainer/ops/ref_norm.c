@@ -30,6 +30,9 @@ static void bn_free(struct bn *bn)
 static int bn_new(const struct ops *o, const struct bn_shape *s, struct bn **ret)
 {
     (void)o;
+    int r = ref_check_dtype(s->dtype);
+    if (r < 0)
+        return r;
     if (s->n < 1 || s->h < 1 || s->w < 1 || s->c < 1 || s->groups < 1 || s->n % s->groups)
         return err_set(-ENOTSUP, "no batch norm of [%d,%d,%d,%d] in %d groups", s->n, s->h, s->w,
                        s->c, s->groups);
