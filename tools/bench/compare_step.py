@@ -1,13 +1,21 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """Times a whole SimSiam + AugSelf{crop, color} training step, ours (tests/bench/bench_step) and
-PyTorch's eager one, on the same machine, with the same threads, in turns.
+PyTorch's eager one, on the same machine, with the same threads, in turns; and ours with and without
+AugSelf's heads.
     compare_step.py [--build build] [--threads 2] [--rounds 5] [--steps 10] [CASE ...]
+    PYTHON=DIR/bin/python: with torch and torchvision, where this Python has none
+Cases of PyTorch (images a step: 64 pairs, 8 for r50_224): r18_64_fp32 r18_64_bf16 r18_96_fp32 r18_96_bf16
+r50_224_fp32 r50_224_bf16; of AugSelf: augself_cost_r18_96 augself_cost_r50_224. Without a case: all of
+them but the bf16 ones beyond r18_64, which takes a quarter of an hour; alone, a case with --rounds 1 stays below 150 s.
 Every turn is a process of its own, which warms up first. PyTorch runs in NCHW and in channels_last; its
-faster one counts. A figure is the median over the rounds of the turns' medians. Prints
+faster one counts; its bf16 is autocast. A figure is the median over the rounds of the turns' medians (a cost:
+of the rounds' own fractions). Prints
     CASE_ms            ours, and PyTorch's two
     CASE_vs_torch      PyTorch's time / ours: above 1 we are faster
-    CASE_memory_vs_torch   our peak resident memory / PyTorch's (its faster one's)"""
+    CASE_memory_vs_torch   our peak resident memory / PyTorch's (its faster one's)
+    memory_vs_torch    the largest of these
+    augself_cost_...   (step with the heads - step without) / step without; two turns of each a round"""
 import argparse
 import os
 import resource
@@ -16,11 +24,21 @@ import subprocess
 import sys
 import time
 
-CASES = {  # name: (backbone, pixels, images a step)
-    "r18_64_fp32": ("resnet18", 64, 64),
-    "r18_96_fp32": ("resnet18", 96, 64),
+CASES = {  # name: (backbone, pixels, images a step, dtype)
+    "r18_64_fp32": ("resnet18", 64, 64, "fp32"),
+    "r18_64_bf16": ("resnet18", 64, 64, "bf16"),
+    "r18_96_fp32": ("resnet18", 96, 64, "fp32"),
+    "r18_96_bf16": ("resnet18", 96, 64, "bf16"),
+    "r50_224_fp32": ("resnet50", 224, 8, "fp32"),
+    "r50_224_bf16": ("resnet50", 224, 8, "bf16"),
 }
-DEFAULT = ["r18_64_fp32"]
+COSTS = {  # name: the case whose step it is a part of
+    "augself_cost_r18_96": "r18_96_fp32",
+    "augself_cost_r50_224": "r50_224_fp32",
+    "augself_cost_r18_96_bf16": "r18_96_bf16",
+    "augself_cost_r50_224_bf16": "r50_224_bf16",
+}
+DEFAULT = ["r18_64_fp32", "r18_64_bf16", "r18_96_fp32", "r50_224_fp32"] + list(COSTS)[:2]
 PROJECTOR, PREDICTOR, HEAD = 2048, 512, 512
 MEAN, STD = (0.43, 0.42, 0.39), (0.27, 0.26, 0.27)
 LAYOUTS = ("nchw", "channels_last")
@@ -68,7 +86,7 @@ def torch_turn(case, layout, threads, warm, steps):
     """One process's turn: prints what bench_step prints."""
     import torch
 
-    backbone, size, batch = CASES[case]
+    backbone, size, batch, dtype = CASES[case]
     torch.set_num_threads(threads)
     torch.manual_seed(1)
     model = torch_model(backbone)
@@ -87,7 +105,8 @@ def torch_turn(case, layout, threads, warm, steps):
     for i in range(warm + steps):
         begin = time.perf_counter()
         optimiser.zero_grad(set_to_none=True)
-        loss = model(view(0), view(1), targets)
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype == "bf16"):
+            loss = model(view(0), view(1), targets)
         loss.backward()
         optimiser.step()
         loss.item()
@@ -105,8 +124,8 @@ def turn(command, environment):
     return {name: float(value) for name, value, *_ in lines}
 
 
-def compare(case, args, environment):
-    backbone, size, batch = CASES[case]
+def our_command(case, args, heads):
+    backbone, size, batch, dtype = CASES[case]
     sets = {
         "views.size": size,
         "data.batch": batch,
@@ -115,17 +134,22 @@ def compare(case, args, environment):
         "method.projector.dim": PROJECTOR,
         "method.predictor.dim": PREDICTOR,
         "augself.hidden": HEAD,
-        "augself.crop": 1,
-        "augself.color": 1,
+        "augself.crop": int(heads),
+        "augself.color": int(heads),
         "device.threads": args.threads,
+        "device.dtype": dtype,
     }
-    ours = [os.path.join(args.build, "tests", "bench", "bench_step")]
+    command = [os.path.join(args.build, "tests", "bench", "bench_step")]
     for key, value in sets.items():
-        ours += ["--set", f"{key}={value}"]
-    ours += ["--warm", str(args.warm), "--steps", str(args.steps)]
-    commands = {"ours": ours}
+        command += ["--set", f"{key}={value}"]
+    return command + ["--warm", str(args.warm), "--steps", str(args.steps)]
+
+
+def compare(case, args, environment):
+    """Returns the ratio of memory."""
+    commands = {"ours": our_command(case, args, True)}
     for layout in LAYOUTS:
-        commands[layout] = [sys.executable, os.path.abspath(__file__), "--turn", layout, case]
+        commands[layout] = [args.python, os.path.abspath(__file__), "--turn", layout, case]
         for name in ("threads", "warm", "steps"):
             commands[layout] += [f"--{name}", str(getattr(args, name))]
     turns = {name: [] for name in commands}
@@ -141,30 +165,52 @@ def compare(case, args, environment):
     best = min(LAYOUTS, key=ms.get)
     print(f"{case}_vs_torch {ms[best] / ms['ours']:.3f} x")
     print(f"{case}_memory_vs_torch {memory['ours'] / memory[best]:.3f} x", flush=True)
+    return memory["ours"] / memory[best]
+
+
+def cost(name, args, environment):
+    """Without, with, with, without: what drifts in a round takes part in both alike."""
+    fractions, steps = [], []
+    for _ in range(args.rounds):
+        ms = {False: 0, True: 0}
+        for heads in (False, True, True, False):
+            ms[heads] += turn(our_command(COSTS[name], args, heads), environment)["step_ms"] / 2
+        fractions.append(ms[True] / ms[False] - 1)
+        steps.append(ms[False])
+    print(f"{name}_step_ms {statistics.median(steps):.1f} ms  # without the heads")
+    spread = f"{min(fractions):.4f} to {max(fractions):.4f}"
+    print(f"{name} {statistics.median(fractions):.4f}  # {spread}", flush=True)
 
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("cases", nargs="*", metavar="CASE", help=", ".join(CASES))
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=", ".join([*CASES, *COSTS]))
     parser.add_argument("--build", default="build")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--python", default=os.environ.get("PYTHON", sys.executable))
     parser.add_argument("--warm", type=int, default=3)
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--turn", choices=LAYOUTS, help=argparse.SUPPRESS)
     args = parser.parse_args()
     cases = args.cases or DEFAULT
-    unknown = [case for case in cases if case not in CASES]
+    unknown = [case for case in cases if case not in CASES and case not in COSTS]
     if unknown:
         parser.error(f"no such case: {', '.join(unknown)}")
     if args.turn:
         return torch_turn(cases[0], args.turn, args.threads, args.warm, args.steps)
-    import torch
-
-    print(f"# torch {torch.__version__}, {args.threads} threads, {args.rounds} rounds")
+    print(f"# {args.threads} threads, {args.rounds} rounds of {args.steps} steps")
+    if set(cases) & set(CASES):
+        version = [args.python, "-c", "import torch; print('# torch', torch.__version__)"]
+        if subprocess.run(version).returncode != 0:
+            sys.exit(f"{args.python} has no torch; PYTHON=... names one that has")
     environment = dict(os.environ, OMP_NUM_THREADS=str(args.threads))
-    for case in cases:
-        compare(case, args, environment)
+    memory = [compare(case, args, environment) for case in cases if case in CASES]
+    if memory:
+        print(f"memory_vs_torch {max(memory):.3f} x", flush=True)
+    for name in cases:
+        if name in COSTS:
+            cost(name, args, environment)
 
 
 if __name__ == "__main__":
