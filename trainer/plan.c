@@ -100,9 +100,13 @@ int plan_model(const struct recipe *r, struct plan *ret)
     struct dry_counts before, after;
     int rc = ops_open(r->device.ops, (int)r->device.threads, &real);
     if (rc == 0)
-        rc = dry_open(&ops);
+        rc = ops_set_dtype(real, (enum dtype)r->device.dtype);
     if (rc == 0)
+        rc = dry_open(&ops);
+    if (rc == 0) {
+        ops->dtype = real->dtype;
         rc = model_new(r, ops, &model);
+    }
     if (rc == 0 && r->model.weights[0])
         rc = import_backbone(model_net(model), r->model.weights);
     if (rc == 0)

@@ -256,6 +256,29 @@ static void test_refused(void **state)
     load((const char *const[]){"device.ops=abacus"}, 1);
     assert_int_equal(plan_model(&r, &p), -EINVAL);
     assert_non_null(strstr(err_text(), "abacus"));
+    load((const char *const[]){"device={ops: ref, dtype: bf16}"}, 1);
+    assert_int_equal(plan_model(&r, &p), -ENOTSUP);
+    assert_non_null(strstr(err_text(), "device.dtype bf16"));
+}
+
+/* What is kept in bf16 is counted as it is kept: less than 0.6 of the activations are left (what
+ * is no image stays fp32: features, heads, masks), and nothing else is. */
+static void test_bf16(void **state)
+{
+    (void)state;
+    struct plan fp32 = plan_of((const char *const[]){"data.batch=8"}, 1), bf16;
+    load((const char *const[]){"data.batch=8", "device.dtype=bf16"}, 2);
+    int rc = plan_model(&r, &bf16);
+    if (rc == -ENOTSUP) { /* this machine has none */
+        assert_non_null(strstr(err_text(), "device.dtype bf16"));
+        print_message("%s\n", err_text());
+        skip();
+    }
+    assert_int_equal(rc, 0);
+    assert_int_equal(bf16.bytes[PLAN_WEIGHTS], fp32.bytes[PLAN_WEIGHTS]);
+    assert_int_equal(bf16.bytes[PLAN_MOMENTA], fp32.bytes[PLAN_MOMENTA]);
+    assert_true(bf16.bytes[PLAN_ACTIVATIONS] > fp32.bytes[PLAN_ACTIVATIONS] / 2);
+    assert_true(10 * bf16.bytes[PLAN_ACTIVATIONS] < 6 * fp32.bytes[PLAN_ACTIVATIONS]);
 }
 
 int main(void)
@@ -265,6 +288,7 @@ int main(void)
         cmocka_unit_test(test_torchvision), cmocka_unit_test(test_step),
         cmocka_unit_test(test_momentum),    cmocka_unit_test(test_every_method),
         cmocka_unit_test(test_words),       cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_bf16),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -133,7 +133,8 @@ static int conv_new(const struct ops *o, const struct conv_shape *s, struct conv
     conv->dry = dry;
     uint64_t outputs = product(product(product((uint64_t)s->n, ho), wo), s->c_out);
     conv->macs = product(product(product(outputs, s->c_in), s->kernel), s->kernel);
-    uint64_t input = sizeof(float) * product(product(product((uint64_t)s->n, s->h), s->w), s->c_in);
+    uint64_t input =
+        dtype_bytes(s->dtype) * product(product(product((uint64_t)s->n, s->h), s->w), s->c_in);
     if (s->need_dx && input > dry->largest_input)
         dry->largest_input = input;
     *ret = conv;
