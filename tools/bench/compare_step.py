@@ -8,6 +8,8 @@ AugSelf's heads.
 Cases of PyTorch (images a step: 64 pairs, 8 for r50_224): r18_64_fp32 r18_64_bf16 r18_96_fp32 r18_96_bf16
 r50_224_fp32 r50_224_bf16; of AugSelf: augself_cost_r18_96 augself_cost_r50_224. Without a case: all of
 them but the bf16 ones beyond r18_64, which takes a quarter of an hour; alone, a case with --rounds 1 stays below 150 s.
+--clock cpu counts processor time in place of time: with --threads 1 a figure that other work on the machine
+disturbs little.
 Every turn is a process of its own, which warms up first. PyTorch runs in NCHW and in channels_last; its
 faster one counts; its bf16 is autocast. A figure is the median over the rounds of the turns' medians (a cost:
 of the rounds' own fractions). Prints
@@ -101,9 +103,9 @@ def torch_turn(case, layout, threads, warm, steps):
         x = pixels[v].permute(0, 3, 1, 2).to(torch.float32, memory_format=form)
         return x.div_(255).sub_(mean).div_(std)
 
-    times = []
+    times, cpu_times = [], []
     for i in range(warm + steps):
-        begin = time.perf_counter()
+        begin, cpu = time.perf_counter(), time.process_time()
         optimiser.zero_grad(set_to_none=True)
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=dtype == "bf16"):
             loss = model(view(0), view(1), targets)
@@ -112,7 +114,9 @@ def torch_turn(case, layout, threads, warm, steps):
         loss.item()
         if i >= warm:
             times.append(1e3 * (time.perf_counter() - begin))
+            cpu_times.append(1e3 * (time.process_time() - cpu))
     print(f"step_ms {statistics.median(times):.3f} ms")
+    print(f"step_cpu_ms {statistics.median(cpu_times):.3f} ms")
     print(f"memory_mib {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.1f} MiB")
 
 
@@ -156,10 +160,10 @@ def compare(case, args, environment):
     for _ in range(args.rounds):
         for name, command in commands.items():
             turns[name].append(turn(command, environment))
-    ms = {name: statistics.median(t["step_ms"] for t in all_) for name, all_ in turns.items()}
+    ms = {name: statistics.median(t[args.clock] for t in all_) for name, all_ in turns.items()}
     memory = {name: max(t["memory_mib"] for t in all_) for name, all_ in turns.items()}
     for name, all_ in turns.items():
-        spread = [t["step_ms"] for t in all_]
+        spread = [t[args.clock] for t in all_]
         label = "ms" if name == "ours" else f"torch_{name}_ms"
         print(f"{case}_{label} {ms[name]:.1f} ms  # {min(spread):.1f} to {max(spread):.1f}")
     best = min(LAYOUTS, key=ms.get)
@@ -174,7 +178,7 @@ def cost(name, args, environment):
     for _ in range(args.rounds):
         ms = {False: 0, True: 0}
         for heads in (False, True, True, False):
-            ms[heads] += turn(our_command(COSTS[name], args, heads), environment)["step_ms"] / 2
+            ms[heads] += turn(our_command(COSTS[name], args, heads), environment)[args.clock] / 2
         fractions.append(ms[True] / ms[False] - 1)
         steps.append(ms[False])
     print(f"{name}_step_ms {statistics.median(steps):.1f} ms  # without the heads")
@@ -189,17 +193,19 @@ def main():
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--python", default=os.environ.get("PYTHON", sys.executable))
+    parser.add_argument("--clock", choices=["wall", "cpu"], default="wall")
     parser.add_argument("--warm", type=int, default=3)
     parser.add_argument("--steps", type=int, default=10)
     parser.add_argument("--turn", choices=LAYOUTS, help=argparse.SUPPRESS)
     args = parser.parse_args()
     cases = args.cases or DEFAULT
+    args.clock = {"wall": "step_ms", "cpu": "step_cpu_ms"}[args.clock]
     unknown = [case for case in cases if case not in CASES and case not in COSTS]
     if unknown:
         parser.error(f"no such case: {', '.join(unknown)}")
     if args.turn:
         return torch_turn(cases[0], args.turn, args.threads, args.warm, args.steps)
-    print(f"# {args.threads} threads, {args.rounds} rounds of {args.steps} steps")
+    print(f"# {args.threads} threads, {args.rounds} rounds of {args.steps} steps, {args.clock}")
     if set(cases) & set(CASES):
         version = [args.python, "-c", "import torch; print('# torch', torch.__version__)"]
         if subprocess.run(version).returncode != 0:
