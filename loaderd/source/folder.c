@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* folder: takes a folder of class folders, gives a source. The classes are the folders directly
  * below, sorted bytewise: the first is label 0, and an empty one keeps its number. A class holds
- * the images at any depth below it, sorted by folder, then by name, as torchvision's ImageFolder
- * does. A folder without sub-folders is accepted too: its images have no label (-1). Images are
- * told by their names; everything else, and whatever is hidden, is counted as ignored. Symbolic
- * links are followed. The names are kept in one block; after folder_open nothing changes, so any
- * thread may read. Does not open an image: what a file holds is the decoder's business. */
+ * the images at any depth below it, sorted by their folder's path, then by name, as torchvision's
+ * ImageFolder does. A folder without sub-folders is accepted too: its images have no label (-1).
+ * Images are told by their names; everything else, and whatever is hidden, is counted as ignored.
+ * Symbolic links are followed. The names are kept in one block; after folder_open nothing changes,
+ * so any thread may read. Does not open an image: what a file holds is the decoder's business. */
 #include "loaderd/source/source.h"
 
 #include "common/auto.h"
@@ -28,7 +28,7 @@ static const char *const image_endings[] = {".jpg", ".jpeg", ".png", ".webp"};
 struct entry {
     uint64_t name; /* of its path below the root, in names */
     uint64_t bytes;
-    uint32_t folder_len; /* bytes of the path before the file's own name */
+    uint32_t folder_len; /* bytes of its folder's path, without a '/' at the end */
     uint32_t class;      /* while scanning in the order found; then the label */
 };
 
@@ -143,7 +143,8 @@ static int add_file(struct folder *folder, const FTSENT *e)
     if (r < 0)
         return r;
     entry->bytes = (uint64_t)e->fts_statp->st_size;
-    entry->folder_len = (uint32_t)(strlen(below) - strlen(e->fts_name));
+    const char *slash = strrchr(below, '/');
+    entry->folder_len = slash ? (uint32_t)(slash - below) : 0;
     entry->class = e->fts_level > 1 ? (uint32_t)folder->n_classes - 1 : NO_CLASS;
     folder->n_entries++;
     return 0;
@@ -214,6 +215,7 @@ static int class_order(const void *pa, const void *pb, void *names)
     return strcmp((char *)names + a->name, (char *)names + b->name);
 }
 
+/* Folders are compared as whole strings, not one part after the other: "a", "a-b", "a/b". */
 static int entry_order(const void *pa, const void *pb, void *names)
 {
     const struct entry *a = pa, *b = pb;

@@ -3,6 +3,7 @@
  * sizes and labels and nothing else, and what cannot be served is named. */
 #include "test.h"
 
+#include "common/auto.h"
 #include "loaderd/source/source.h"
 
 #include <errno.h>
@@ -77,7 +78,8 @@ static void expect(const struct source *source, uint32_t sample, const char *nam
     assert_int_equal(item.length, 0);
 }
 
-/* As torchvision orders sorted(os.walk(class)): folders as strings, names within each. */
+/* As torchvision orders sorted(os.walk(class)): folders as strings without a slash at their end,
+ * names within each. */
 static void test_order(void **state)
 {
     (void)state;
@@ -110,9 +112,32 @@ static void test_order(void **state)
     expect(source, 0, "Z/only.jpg", 0);
     expect(source, 1, "a/B.JPEG", 1);
     expect(source, 2, "a/z.jpg", 1);
-    expect(source, 3, "a/sub-b/0.WebP", 1);
-    expect(source, 4, "a/sub/a.png", 1);
+    expect(source, 3, "a/sub/a.png", 1);
+    expect(source, 4, "a/sub-b/0.WebP", 1);
     expect(source, 5, "b/1.jpg", 2);
+    source_free(source);
+}
+
+/* What torchvision 0.29's ImageFolder printed of these very files. '-' and '.' come before '/',
+ * '0' after it. */
+static void test_order_of_nested_folders(void **state)
+{
+    (void)state;
+    static const char *const folders[] = {"c",     "c/a",  "c/a/deep", "c/a/deep-er", "c/a-b",
+                                          "c/a.x", "c/a0", "c/A",      "c/\xc3\xa9",  "d"};
+    static const char *const order[] = {
+        "c/0.jpg",     "c/z.jpg",          "c/A/i.jpg",      "c/a/j.jpg",
+        "c/a-b/i.jpg", "c/a.x/i.jpg",      "c/a/deep/i.jpg", "c/a/deep-er/i.jpg",
+        "c/a0/i.jpg",  "c/\xc3\xa9/i.jpg", "d/a.jpg",
+    };
+    for (size_t i = 0; i < ARRAY_LEN(folders); i++)
+        folder(folders[i]);
+    for (size_t i = ARRAY_LEN(order); i-- > 0;)
+        file(order[i], 1);
+    struct source *source = opened();
+    assert_int_equal(source->samples, ARRAY_LEN(order));
+    for (uint32_t i = 0; i < ARRAY_LEN(order); i++)
+        expect(source, i, order[i], i + 1 == ARRAY_LEN(order));
     source_free(source);
 }
 
@@ -221,8 +246,10 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_order), TEST(test_flat),    TEST(test_fingerprint),
-        TEST(test_links), TEST(test_refused), TEST(test_trailing_slash),
+        TEST(test_order),          TEST(test_order_of_nested_folders),
+        TEST(test_flat),           TEST(test_fingerprint),
+        TEST(test_links),          TEST(test_refused),
+        TEST(test_trailing_slash),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
