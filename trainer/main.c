@@ -27,12 +27,21 @@ static void on_signal(int signal)
     stop = 1;
 }
 
+/* A handler, for what is ignored stays so in the programs that are started; one that is caught does
+ * not. */
+static void on_pipe(int signal)
+{
+    (void)signal;
+}
+
 /* A closed terminal ends a run as well as SIGTERM does, unless nohup saw to it. A limit of file
- * sizes is an error of the write that meets it. */
+ * sizes, and a pipe whose reader went away, are errors of the write that meets them. */
 static void catch_signals(void)
 {
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND}, hangup;
+    const struct sigaction pipe = {.sa_handler = on_pipe, .sa_flags = SA_RESTART};
     sigemptyset(&action.sa_mask);
+    sigaction(SIGPIPE, &pipe, NULL);
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN)
@@ -166,6 +175,31 @@ static int dry_run(const struct recipe *recipe)
     return rc == -EINTR ? 0 : rc; /* a stop, as train_run takes it */
 }
 
+static int run(struct arguments *a, struct recipe *recipe)
+{
+    int rc = recipe_load(recipe, a->recipe, a->sets, a->n_sets);
+    if (rc == 0)
+        rc = recipe_trainable(recipe, a->recipe, a->sets, a->n_sets);
+    if (rc == 0) {
+        catch_signals();
+        rc = a->dry_run ? dry_run(recipe) : train_run(&a->train);
+        if (rc == -ENODATA) /* a dataset has too few samples for one batch */
+            rc = recipe_blame(rc, "data.batch", a->recipe, a->sets, a->n_sets);
+    }
+    if (rc < 0)
+        log_error("%s", err_text());
+    return err_exit(rc);
+}
+
+/* Of the text on standard output: the code, unless it never got there. */
+static int end_output(int code)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return code;
+    log_error("standard output: cannot write all that was to be said");
+    return code == EXIT_OK ? EXIT_INTERNAL : code;
+}
+
 int main(int argc, char **argv)
 {
     static struct recipe recipe; /* too large for a stack */
@@ -173,18 +207,7 @@ int main(int argc, char **argv)
     spin_limit(argv);
     log_open("augstream-trainer", LOG_INFO);
     int code = parse_arguments(argc, argv, &a);
-    if (code >= 0)
-        return code;
-    int rc = recipe_load(&recipe, a.recipe, a.sets, a.n_sets);
-    if (rc == 0)
-        rc = recipe_trainable(&recipe, a.recipe, a.sets, a.n_sets);
-    if (rc == 0) {
-        catch_signals();
-        rc = a.dry_run ? dry_run(&recipe) : train_run(&a.train);
-        if (rc == -ENODATA) /* a dataset has too few samples for one batch */
-            rc = recipe_blame(rc, "data.batch", a.recipe, a.sets, a.n_sets);
-    }
-    if (rc < 0)
-        log_error("%s", err_text());
-    return err_exit(rc);
+    if (code < 0)
+        code = run(&a, &recipe);
+    return end_output(code);
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # nothing_lost: a disk that is full, or a terminal that is closed, costs a run nothing that was saved: the checkpoint
-# stays, and the run goes on from it to the same end.
+# stays, and the run goes on from it to the same end. Words that nobody reads cost it nothing at all.
 #   nothing_lost.sh LOADERD TRAINER SYNTH
 set -eu
 . "$(dirname "$0")/run.sh"
@@ -64,3 +64,32 @@ wait_step nohup 5 "$run"
 kill -HUP "$run" 2>/dev/null || true
 wait "$run" || { cat "$dir/nohup.err"; fail 'SIGHUP under nohup'; }
 [ -f "$dir/runs/nohup/checkpoints/$last" ] || fail 'SIGHUP stopped a run under nohup'
+
+# Whoever reads its words goes away: the run goes on to its end, with a loader of its own as well, whose words it
+# passes on. That the last ones were not heard is told by the code.
+cp -r "$dir/flowers" "$dir/spotted"
+echo 'I am a flower' >"$(find "$dir/spotted/train" -name '*.jpg' | sort | sed -n 5p)"
+mkdir "$dir/tmp"
+train spotted --set "data.path=$dir/spotted/train"
+{
+    rc=0
+    TMPDIR=$dir/tmp "$trainer" "$dir/recipe.yaml" --run-dir "$dir/runs/unread" --set "data.path=$dir/spotted/train" \
+        2>&1 || rc=$?
+    echo "$rc" >"$dir/rc"
+} | head -n 1 >/dev/null
+[ "$(cat "$dir/rc")" -eq 70 ] || fail "code $(cat "$dir/rc") where nobody reads"
+[ -z "$(ls "$dir/tmp")" ] || fail 'the folder of its loader is left'
+same spotted unread
+
+# unheard ARGUMENTS...: what is to be said on standard output and cannot be written.
+unheard() {
+    rc=0
+    "$trainer" "$@" >/dev/full 2>"$dir/err" || rc=$?
+    [ "$rc" -eq 70 ] || { cat "$dir/err"; fail "code $rc: $*"; }
+    grep -q 'error: standard output: cannot write' "$dir/err" || { cat "$dir/err"; fail "$*"; }
+}
+unheard --help
+unheard --version
+unheard "$dir/recipe.yaml" --dry-run
+unheard "$dir/recipe.yaml" --run-dir "$dir/runs/unheard" --steps 1
+[ -f "$dir/runs/unheard/backbone.safetensors" ] || fail 'a summary that could not be written cost the run'
