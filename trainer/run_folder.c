@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* run_folder: takes a recipe, gives paths. A run is in a folder once a checkpoint or metrics are:
- * what was made before that (a start that failed) may be made again. Writes recipe.yaml only. */
+ * what was made before that (a start that failed) may be made again. Writes recipe.yaml only. One
+ * thread; the struct owns the descriptor whose lock keeps other runs out until it is closed, also
+ * by a process that is killed. */
 #include "trainer/run_folder.h"
 
 #include "common/err.h"
@@ -8,12 +10,15 @@
 #include "trainer/ckpt.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 int run_folder_init(struct run_folder *f, const struct recipe *recipe, const char *path)
 {
+    f->lock_fd = -1;
     int n = path ? snprintf(f->path, sizeof f->path, "%s", path)
                  : snprintf(f->path, sizeof f->path, "%s/%s", recipe->run.dir, recipe->run.name);
     if (n <= 0 || (size_t)n >= sizeof f->path)
@@ -25,11 +30,34 @@ int run_folder_init(struct run_folder *f, const struct recipe *recipe, const cha
     return 0;
 }
 
-int run_folder_check(const struct run_folder *f, bool resume, uint64_t *ret_step)
+void run_folder_done(struct run_folder *f)
+{
+    if (f->lock_fd >= 0)
+        close(f->lock_fd);
+    f->lock_fd = -1;
+}
+
+/* A lock on the folder itself: no file of it is left. Where a file system has no such locks (some
+ * of a network), a run is not kept from working. */
+static int hold(struct run_folder *f)
+{
+    f->lock_fd = open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (f->lock_fd < 0)
+        return err_set(-errno, "%s: cannot open: %s", f->path, strerror(errno));
+    if (flock(f->lock_fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+        return 0;
+    run_folder_done(f);
+    return err_set(-EINVAL, "%s: another run is at work in there", f->path);
+}
+
+int run_folder_check(struct run_folder *f, bool resume, uint64_t *ret_step)
 {
     uint64_t step = 0;
-    int rc = ckpt_latest(f->checkpoints, &step);
-    if (resume && rc < 0)
+    int rc = resume ? hold(f) : 0;
+    if (rc < 0 && rc != -ENOENT)
+        return rc;
+    rc = ckpt_latest(f->checkpoints, &step);
+    if (resume && rc == -ENOENT)
         return err_set(rc, "%s: --resume, but no checkpoint is there", f->path);
     if (!resume && (rc == 0 || access(f->metrics, F_OK) == 0))
         return err_set(-EINVAL,
@@ -42,10 +70,20 @@ int run_folder_check(const struct run_folder *f, bool resume, uint64_t *ret_step
     return 0;
 }
 
-int run_folder_make(const struct run_folder *f, const char *text)
+/* Of two runs that begin at once, one comes first; the other then finds it, or what it made. */
+static int come_first(struct run_folder *f)
+{
+    uint64_t step;
+    int rc = hold(f);
+    return rc < 0 ? rc : run_folder_check(f, false, &step);
+}
+
+int run_folder_make(struct run_folder *f, const char *text)
 {
     int rc = file_mkdirs(f->checkpoints);
     struct file_write w = {0};
+    if (rc == 0 && f->lock_fd < 0)
+        rc = come_first(f);
     if (rc == 0)
         rc = file_write_begin(&w, f->recipe);
     if (rc < 0)

@@ -440,6 +440,7 @@ static void train_done(struct train *t)
     loaders_close(&t->loaders);
     model_free(t->model);
     ops_close(t->ops);
+    run_folder_done(&t->folder);
     free(t->recipe_text);
 }
 
@@ -447,6 +448,7 @@ int train_run(const struct train_config *config)
 {
     auto_with(train_done) struct train t = {.config = config,
                                             .recipe = config->recipe,
+                                            .folder.lock_fd = -1,
                                             .saved = UINT64_MAX,
                                             .knn_first = -1,
                                             .knn_last = -1};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* run_folder: names, refuses a folder that has a run, finds where to go on, and touches nothing
- * before it is told to. */
+/* run_folder: names, refuses a folder that has a run or is at work, finds where to go on, and
+ * touches nothing before it is told to. */
 #include "test.h"
 
 #include "common/file.h"
@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static char folder[] = "/tmp/augstream-test-XXXXXX";
@@ -69,9 +70,11 @@ static void test_life(void **state)
     touch(checkpoint);
     assert_int_equal(run_folder_check(&f, false, &step), -EINVAL);
     assert_non_null(strstr(err_text(), "runs/r1: a run is in there"));
+    run_folder_done(&f);
     assert_int_equal(run_folder_check(&f, true, &step), 0);
     assert_int_equal(step, 12);
 
+    run_folder_done(&f);
     unlink(checkpoint);
     unlink(f.recipe);
     assert_int_equal(rmdir(f.checkpoints), 0);
@@ -92,6 +95,47 @@ static void test_given_path(void **state)
     assert_int_equal(run_folder_init(&f, &recipe, deep), -EINVAL);
 }
 
+static void put_checkpoint(const struct run_folder *f, bool there)
+{
+    char path[RUN_PATH_MAX + 96];
+    snprintf(path, sizeof path, "%s/step-00000012.safetensors", f->checkpoints);
+    if (there)
+        touch(path);
+    else
+        assert_int_equal(unlink(path), 0);
+}
+
+/* A folder has one run at a time: begun or resumed, while another begins, works or has come first.
+ */
+static void test_one_run(void **state)
+{
+    (void)state;
+    struct run_folder a, b;
+    uint64_t step;
+    assert_int_equal(run_folder_init(&a, &recipe, NULL), 0);
+    assert_int_equal(run_folder_init(&b, &recipe, NULL), 0);
+    assert_int_equal(run_folder_check(&a, false, &step), 0);
+    assert_int_equal(run_folder_check(&b, false, &step), 0); /* both find nothing */
+    assert_int_equal(run_folder_make(&a, ""), 0);
+    assert_int_equal(run_folder_make(&b, ""), -EINVAL);
+    assert_non_null(strstr(err_text(), "runs/r1: another run is at work in there"));
+    put_checkpoint(&a, true);
+    assert_int_equal(run_folder_check(&b, true, &step), -EINVAL);
+    assert_non_null(strstr(err_text(), "runs/r1: another run is at work in there"));
+    run_folder_done(&a);
+    assert_int_equal(run_folder_make(&b, ""), -EINVAL); /* it has ended meanwhile */
+    assert_non_null(strstr(err_text(), "runs/r1: a run is in there"));
+    run_folder_done(&b);
+    assert_int_equal(run_folder_check(&b, true, &step), 0);
+    assert_int_equal(run_folder_check(&a, true, &step), -EINVAL);
+    assert_int_equal(run_folder_make(&b, ""), 0); /* what it holds already is no hindrance */
+    run_folder_done(&b);
+    put_checkpoint(&b, false);
+    unlink(b.recipe);
+    assert_int_equal(rmdir(b.checkpoints), 0);
+    assert_int_equal(rmdir(b.path), 0);
+}
+
 /* A folder whose parent is a file. */
 static void test_cannot_make(void **state)
 {
@@ -108,12 +152,31 @@ static void test_cannot_make(void **state)
     unlink(file);
 }
 
+/* What keeps a run from going on is told as it is; that nothing is there, only when it is so. */
+static void test_cannot_look(void **state)
+{
+    (void)state;
+    struct run_folder f;
+    uint64_t step;
+    assert_int_equal(run_folder_init(&f, &recipe, folder), 0);
+    touch(f.checkpoints); /* a file; for root, a folder's permissions are none */
+    assert_int_equal(run_folder_check(&f, true, &step), -ENOTDIR);
+    assert_non_null(strstr(err_text(), "/checkpoints: cannot open: Not a directory"));
+    run_folder_done(&f);
+    unlink(f.checkpoints);
+    assert_int_equal(mkdir(f.checkpoints, 0777), 0);
+    assert_int_equal(run_folder_check(&f, true, &step), -ENOENT);
+    assert_non_null(strstr(err_text(), "no checkpoint is there"));
+    run_folder_done(&f);
+    assert_int_equal(rmdir(f.checkpoints), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_life),
-        cmocka_unit_test(test_given_path),
-        cmocka_unit_test(test_cannot_make),
+        cmocka_unit_test(test_life),        cmocka_unit_test(test_given_path),
+        cmocka_unit_test(test_one_run),     cmocka_unit_test(test_cannot_make),
+        cmocka_unit_test(test_cannot_look),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
