@@ -49,13 +49,19 @@ void vips_door_close(void)
     vips_shutdown();
 }
 
+/* libvips says in words only that memory was short. */
+static enum wire_fault fault_of(const char *text)
+{
+    return strcasestr(text, "out of memory") ? FAULT_TOO_LARGE : FAULT_TRUNCATED;
+}
+
 static int fail_damaged(const char *format, enum wire_fault *ret_fault)
 {
     const char *text = vips_error_buffer();
     if (!*text)
         text = *remark ? remark : "damaged";
     int rc =
-        decode_fail(ret_fault, FAULT_TRUNCATED, "%s: %.*s", format, (int)strcspn(text, "\n"), text);
+        decode_fail(ret_fault, fault_of(text), "%s: %.*s", format, (int)strcspn(text, "\n"), text);
     vips_error_clear();
     return rc;
 }
@@ -155,6 +161,12 @@ static int webp_header(struct decoder *decoder, const struct encoded *in,
 {
     remark[0] = '\0';
     decoder->vips = (struct vips_source){.format = "WebP"};
+    uint32_t sides[2];
+    int rc = webp_sides(in, sides, ret_fault);
+    if (rc == 0) /* libvips takes memory for all of them when it opens the file */
+        rc = decode_limits(sides[0], sides[1], false, ret_fault);
+    if (rc < 0)
+        return rc;
     VipsImage *picture = NULL;
     if (vips_webpload_buffer((void *)in->bytes, in->len, &picture, "access", VIPS_ACCESS_SEQUENTIAL,
                              "fail_on", VIPS_FAIL_ON_ERROR, NULL) != 0)

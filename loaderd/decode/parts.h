@@ -63,6 +63,12 @@ struct png_essence {
 /* FAULT_TRUNCATED where the chunks do not lead to the end chunk. in: at least the signature. */
 int png_strip(const struct encoded *in, struct png_essence *ret, enum wire_fault *ret_fault);
 
+/* --- decode_webp.c --- */
+
+/* Width and height as the file states them, bounded by nothing but their 24 bits. FAULT_TRUNCATED
+ * where the first chunk tells none. in: at least the signature. */
+int webp_sides(const struct encoded *in, uint32_t ret_sides[2], enum wire_fault *ret_fault);
+
 /* --- the decoders --- */
 
 /* What libvips reads between a header and its pixels. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* alloc_count: counts this program's allocations, those of its shared libraries too, for the tests
- * of paths that must not allocate. Include it in one source file of a program. Under a sanitizer,
- * which brings its own malloc, it counts by the sanitizer's hook. */
+ * of paths that must not allocate, and refuses large ones. Include it in one source file of a
+ * program. Under a sanitizer, which brings its own malloc, it counts by the sanitizer's hook. */
 #ifndef AUGSTREAM_TESTS_ALLOC_COUNT_H
 #define AUGSTREAM_TESTS_ALLOC_COUNT_H
 
@@ -23,6 +23,14 @@ static inline unsigned long alloc_count(void)
 static inline unsigned long alloc_count_large(void)
 {
     return atomic_load(&alloc_number_large);
+}
+
+/* Larger allocations fail from now on; 0: none. A sanitizer's malloc and valgrind's heed it not:
+ * probe. */
+static size_t alloc_most;
+static inline void alloc_refuse_above(size_t bytes)
+{
+    alloc_most = bytes;
 }
 
 static inline void alloc_note_size(size_t size)
@@ -60,6 +68,12 @@ __attribute__((constructor)) static void alloc_install(void)
     __sanitizer_install_malloc_and_free_hooks(alloc_note, alloc_ignore);
 }
 #else
+static inline int alloc_refused(size_t size)
+{
+    alloc_note_size(size);
+    return alloc_most && size > alloc_most;
+}
+
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t n, size_t size);
 void *__libc_realloc(void *p, size_t size);
@@ -67,32 +81,27 @@ void *__libc_memalign(size_t align, size_t size);
 
 void *malloc(size_t size)
 {
-    alloc_note_size(size);
-    return __libc_malloc(size);
+    return alloc_refused(size) ? NULL : __libc_malloc(size);
 }
 
 void *calloc(size_t n, size_t size)
 {
-    alloc_note_size(n * size);
-    return __libc_calloc(n, size);
+    return alloc_refused(n * size) ? NULL : __libc_calloc(n, size);
 }
 
 void *realloc(void *p, size_t size)
 {
-    alloc_note_size(size);
-    return __libc_realloc(p, size);
+    return alloc_refused(size) ? NULL : __libc_realloc(p, size);
 }
 
 void *aligned_alloc(size_t align, size_t size)
 {
-    alloc_note_size(size);
-    return __libc_memalign(align, size);
+    return alloc_refused(size) ? NULL : __libc_memalign(align, size);
 }
 
 int posix_memalign(void **p, size_t align, size_t size)
 {
-    alloc_note_size(size);
-    void *got = __libc_memalign(align, size);
+    void *got = alloc_refused(size) ? NULL : __libc_memalign(align, size);
     if (!got)
         return ENOMEM;
     *p = got;
