@@ -45,11 +45,12 @@ struct train {
     struct ckpt_place place;
     uint64_t end;               /* the step the run ends at */
     uint64_t saved;             /* the step of the last checkpoint; UINT64_MAX = none */
+    uint64_t tried;             /* ... that was last begun, whether or not it came to be */
     struct model_losses losses; /* of the last step */
     double begin_s, away_s;     /* away: not stepping (evaluation, checkpoints) */
     double knn_first, knn_last; /* below 0: not measured */
     bool epoch_end;             /* the last step ended an epoch */
-    bool torn;                  /* within a step: the net is no state to keep */
+    bool torn;                  /* within a step, or a guard objects: no state to keep */
     bool views_shown;
 };
 
@@ -163,6 +164,7 @@ static int save_checkpoint(struct train *t)
 {
     double begin_s = stat_now();
     char path[RUN_PATH_MAX + 96];
+    t->tried = t->place.step;
     int rc = ckpt_path(t->folder.checkpoints, t->place.step, path, sizeof path);
     if (rc == 0)
         rc = guard_net(model_net(t->model), t->place.step, t->saved);
@@ -310,8 +312,8 @@ static int take_step(struct train *t)
     profile_mark(&t->profile, PROFILE_OPTIM);
     uint32_t epoch = t->place.epoch;
     move_on(t);
-    t->torn = false;
     rc = guard(t);
+    t->torn = rc < 0;
     if (rc == 0)
         rc = tell_step(t, epoch, (double)rates.lr, recv_counts(t->recv)->wait_s - waited_s);
     t->epoch_end = t->place.epoch > epoch;
@@ -401,14 +403,19 @@ static int finish(struct train *t)
     return rc < 0 ? rc : ckpt_save_backbone(model_net(t->model), t->folder.backbone);
 }
 
-/* The loaders went away for good: what was learned since the last checkpoint stays, unless they
- * went in the middle of a step. */
+/* Something went wrong, though not with the net: what was learned since the last checkpoint stays,
+ * unless that is what could not be written. */
 static void keep_work(struct train *t, int rc)
 {
     char why[ERR_TEXT_MAX];
+    if (t->torn || t->tried == t->place.step)
+        return;
     snprintf(why, sizeof why, "%s", err_text());
-    if (!t->torn && t->saved != t->place.step && save_checkpoint(t) < 0)
+    journal_break(t->journal);
+    if (save_checkpoint(t) < 0)
         log_error("%s", err_text());
+    else
+        log_info("step %" PRIu64 " is kept; --resume goes on from it", t->place.step);
     err_set(rc, "%s", why);
 }
 
@@ -450,6 +457,7 @@ int train_run(const struct train_config *config)
                                             .recipe = config->recipe,
                                             .folder.lock_fd = -1,
                                             .saved = UINT64_MAX,
+                                            .tried = UINT64_MAX,
                                             .knn_first = -1,
                                             .knn_last = -1};
     int rc = prepare(&t);
@@ -460,10 +468,10 @@ int train_run(const struct train_config *config)
     if (rc < 0)
         return rc;
     if (config->resume)
-        t.saved = t.place.step;
+        t.saved = t.tried = t.place.step;
     uint64_t first = t.place.step;
     rc = loop(&t);
-    if (rc == -ETIMEDOUT)
+    if (rc < 0)
         keep_work(&t, rc);
     if (rc == 0)
         rc = finish(&t);

@@ -266,6 +266,33 @@ static size_t lines_with(const char *text)
     return n;
 }
 
+/* A loader that refuses a batch to come: what was done until it said so is kept. */
+static bool too_many_bad_from_seven(struct script_peer *p, const struct wire_message *get)
+{
+    bool seventh = get->get_batch.epoch == 1 && get->get_batch.index == 2;
+    if (seventh)
+        peer_error(p, get->get_batch.request, WIRE_TOO_MANY_BAD, "9 of 99 were bad", false);
+    return seventh;
+}
+
+static void test_loader_refuses(void **state)
+{
+    (void)state;
+    uint64_t step;
+    char checkpoints[96];
+    snprintf(checkpoints, sizeof checkpoints, "%s/checkpoints", run_dir);
+    peer.script = too_many_bad_from_seven;
+    assert_int_equal(run("checkpoint.every=100", false), -EBADMSG);
+    assert_non_null(strstr(err_text(), "9 of 99 were bad"));
+    assert_int_equal(ckpt_latest(checkpoints, &step), 0);
+    assert_true(step > 0);
+    assert_int_equal(step, lines_with("\"loss\":"));
+    assert_false(exists("backbone.safetensors"));
+    peer.script = NULL;
+    assert_int_equal(run(NULL, true), 0);
+    assert_true(exists("checkpoints/step-00000010.safetensors"));
+}
+
 static void test_rank_is_told(void **state)
 {
     (void)state;
@@ -284,6 +311,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_stopped_before_it_began, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nobody, setup, teardown),
         cmocka_unit_test_setup_teardown(test_loader_goes, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_loader_refuses, setup, teardown),
         cmocka_unit_test_setup_teardown(test_not_a_number, setup, teardown),
         cmocka_unit_test_setup_teardown(test_collapse, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_broken_checkpoint, setup, teardown),
