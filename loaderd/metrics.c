@@ -54,6 +54,13 @@ void metrics_turned_away(struct metrics *m, uint64_t total)
     m->turning_away = now;
 }
 
+void metrics_internal(struct metrics *m, const char *text)
+{
+    m->internal++;
+    if ((m->internal & (m->internal - 1)) == 0)
+        log_warn("a request was refused (the %" PRIu64 ". of this kind): %s", m->internal, text);
+}
+
 void metrics_bad_message(struct metrics *m, const char *text)
 {
     m->bad_messages++;

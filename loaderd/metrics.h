@@ -17,6 +17,7 @@ struct metrics {
     uint64_t faults[FAULT_KINDS];     /* bad samples, each counted once */
     uint64_t refused;                 /* requests answered with Error */
     uint64_t bad_messages;            /* of these, not understood */
+    uint64_t internal;                /* of these, for trouble of our own */
     uint64_t replies_lost;            /* small replies that a peer's full queue had no room for */
     uint64_t sends_delayed;           /* batches that waited for room in a peer's queue */
     uint64_t peers_gone;              /* found gone with requests outstanding */
@@ -53,6 +54,10 @@ void metrics_jam(struct metrics *m, const char *endpoint, uint64_t stood_ms);
 /* So many connections were turned away since the start; asked every second or so, and logged when
  * it begins. */
 void metrics_turned_away(struct metrics *m, uint64_t total);
+
+/* A request is refused for trouble of our own. The trainer asks again and again: the first of them
+ * is logged, the second, the fourth, the eighth ... */
+void metrics_internal(struct metrics *m, const char *text);
 
 void metrics_bad_message(struct metrics *m, const char *text);
 void metrics_lost_edge(struct metrics *m);

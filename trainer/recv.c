@@ -26,7 +26,7 @@ enum {
     CONTROL_OMEGAS = 64, /* room in a wire for every control message */
     WAIT_MS = 100,       /* at most so long without a look at the clock and the stop flag */
 };
-static const double AGAIN_S = 0.2;  /* after "try again later" */
+static const double AGAIN_S = 0.2;  /* after "try again later"; doubled by each failure */
 static const double OTHERS_S = 1.0; /* once one loader is ready, how long the others are awaited */
 
 struct cell {
@@ -48,7 +48,8 @@ struct recv {
     bool settled; /* batches are asked for */
     struct recv_info info;
     struct recv_counts counts;
-    double alone_since_s; /* since when no loader is READY; 0 = one is */
+    double alone_since_s;   /* since when no loader is READY; 0 = one is */
+    double refused_since_s; /* since when requests are put off and no batch comes; 0 = not so */
     struct ring ring;
     struct cell *cells; /* [ring.n_slots + 1] */
     uint32_t *spare;    /* cells that hold nothing */
@@ -172,7 +173,37 @@ static int on_batch(struct recv *r, uint32_t i, uint32_t c, double now_s)
     }
     slot->state = SLOT_HELD;
     slot->cell = c;
+    r->refused_since_s = 0;
     return 1;
+}
+
+/* A batch that is refused for now is asked again, elsewhere where that can be, and its loader is the
+ * less worth asking. Neither a loader that fails at it nor one that is busy may do so for ever. */
+static int put_off(struct recv *r, uint32_t i, struct slot *slot, const struct wire_message *m,
+                   double now_s)
+{
+    struct loader *loader = &r->loader[i];
+    uint64_t position = ring_position(&r->ring, slot);
+    slot_take_back(r, slot);
+    slot->not_before_s = now_s + AGAIN_S * (1u << slot->refused);
+    slot->avoid |= 1u << i;
+    if (loader->latency_s < AGAIN_S)
+        loader_took(loader, AGAIN_S);
+    if (m->error.code == WIRE_UNKNOWN_SESSION && loader->state == LOADER_READY)
+        loader_again(loader, &r->room, now_s);
+    if (m->error.code == WIRE_INTERNAL) {
+        if (++slot->refused < RING_FAILURES_MAX)
+            return 0;
+        return err_set(-EIO, "%s: batch %u of epoch %u was refused %d times: %s", loader->endpoint,
+                       ring_index(&r->ring, position), ring_epoch(&r->ring, position),
+                       RING_FAILURES_MAX, m->error.text);
+    }
+    if (r->refused_since_s == 0)
+        r->refused_since_s = now_s;
+    if (now_s - r->refused_since_s < r->config.retry_s)
+        return 0;
+    return err_set(-ETIMEDOUT, "%s: no batch within %g s: %s", loader->endpoint, r->config.retry_s,
+                   m->error.text);
 }
 
 /* An Error about a batch that is asked of this loader; 0 for every other one. */
@@ -183,11 +214,7 @@ static int on_error(struct recv *r, uint32_t i, const struct wire_message *m, do
         return 0;
     if (m->error.code != WIRE_UNKNOWN_SESSION && !m->error.retryable)
         return loader_refusal(&r->loader[i], m->error.code, m->error.text);
-    slot_take_back(r, slot);
-    slot->not_before_s = now_s + AGAIN_S;
-    if (m->error.code == WIRE_UNKNOWN_SESSION && r->loader[i].state == LOADER_READY)
-        loader_again(&r->loader[i], &r->room, now_s);
-    return 0;
+    return put_off(r, i, slot, m, now_s);
 }
 
 static bool same_info(const struct recv_info *a, const struct recv_info *b)
@@ -320,6 +347,7 @@ int recv_next(struct recv *r, const volatile int *stop, struct recv_batch *ret)
 {
     double begin_s = stat_now();
     struct slot *slot;
+    r->refused_since_s = 0; /* the caller's own time is nobody's refusal */
     for (double now_s = begin_s;; now_s = stat_now()) {
         if (r->ring.next >= r->ring.end)
             return err_set(-ENODATA, "no batch is left");

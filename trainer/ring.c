@@ -41,6 +41,12 @@ struct slot *ring_slot(const struct ring *ring, uint64_t position)
     return &ring->slots[position % ring->n_slots];
 }
 
+uint64_t ring_position(const struct ring *ring, const struct slot *slot)
+{
+    uint64_t ahead = (uint64_t)(slot - ring->slots) + ring->n_slots - ring->next % ring->n_slots;
+    return ring->next + ahead % ring->n_slots;
+}
+
 uint32_t ring_epoch(const struct ring *ring, uint64_t position)
 {
     return (uint32_t)(position / ring->batches);

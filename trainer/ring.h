@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 enum {
-    RING_FAILURES_MAX = 5, /* damaged answers, or missed deadlines, of one batch */
+    RING_FAILURES_MAX = 5, /* damaged answers, missed deadlines or failures of one batch */
     RING_PATIENCE_MAX = 4, /* a batch's deadline grows to so many times the recipe's */
 };
 
@@ -23,6 +23,7 @@ struct slot {
     double asked_s;
     double not_before_s;      /* WANTED */
     uint32_t damaged, misses; /* answers that were damaged; deadlines passed */
+    uint32_t refused;         /* times a loader failed to make it */
     uint32_t avoid;           /* bit i: loader i failed on this batch */
     uint32_t cell;            /* HELD, LENT: the caller's */
 };
@@ -43,6 +44,7 @@ void ring_start(struct ring *ring, uint64_t batches, uint32_t epoch, uint32_t in
 
 uint64_t ring_end(const struct ring *ring); /* of what it covers, cut at the run's last batch */
 struct slot *ring_slot(const struct ring *ring, uint64_t position);
+uint64_t ring_position(const struct ring *ring, const struct slot *slot); /* of one not lent */
 uint32_t ring_epoch(const struct ring *ring, uint64_t position);
 uint32_t ring_index(const struct ring *ring, uint64_t position);
 

@@ -36,6 +36,8 @@ void protocol_refuse(struct protocol *protocol, uint64_t request, enum wire_code
                      const char *text, struct wire_message *ret)
 {
     protocol->config.metrics->refused++;
+    if (code == WIRE_INTERNAL)
+        metrics_internal(protocol->config.metrics, text);
     ret->type = WIRE_ERROR;
     ret->error.request = request;
     ret->error.code = code;

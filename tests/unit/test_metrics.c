@@ -6,6 +6,7 @@
 #include "loaderd/metrics.h"
 
 #include <string.h>
+#include <unistd.h>
 
 static void test_counts(void **state)
 {
@@ -44,8 +45,33 @@ static void test_counts(void **state)
                               "0 requests refused, 3 worker exits, 1 lost edges");
 }
 
+/* What fails for ever is told at once and then ever more rarely. */
+static void test_internal_is_told(void **state)
+{
+    (void)state;
+    struct metrics m = {.batches = 0};
+    char text[4096] = "";
+    int fds[2], old = dup(STDERR_FILENO);
+    assert_int_equal(pipe(fds), 0);
+    log_open("test", LOG_WARN);
+    dup2(fds[1], STDERR_FILENO);
+    for (int i = 0; i < 1000; i++)
+        metrics_internal(&m, "too many open files");
+    dup2(old, STDERR_FILENO);
+    close(old);
+    close(fds[1]);
+    assert_true(read(fds[0], text, sizeof text - 1) > 0);
+    close(fds[0]);
+    assert_int_equal(m.internal, 1000);
+    int lines = 0;
+    for (const char *at = text; (at = strstr(at, "too many open files")); at++)
+        lines++;
+    assert_int_equal(lines, 10); /* 1, 2, 4 ... 512 */
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_counts)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_counts),
+                                       cmocka_unit_test(test_internal_is_told)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -51,6 +51,8 @@ static void test_whole_run(void **state)
                 assert_int_equal(misses(epoch, index), covered);
             }
         struct slot *slot = ring_slot(&ring, p);
+        for (uint64_t q = p; q < p + SLOTS; q++)
+            assert_int_equal(ring_position(&ring, ring_slot(&ring, q)), q);
         slot->state = SLOT_HELD;
         slot->cell = (uint32_t)p;
         assert_false(misses((uint32_t)(p / BATCHES), p % BATCHES));

@@ -385,6 +385,7 @@ static void test_failed(void **state)
     spoil(3, -EIO); /* the workers' own trouble */
     assert_int_equal(last()->code, WIRE_INTERNAL);
     assert_non_null(strstr(last()->text, "spoilt"));
+    assert_int_equal(hand.metrics.internal, 1); /* and so it is in the log */
     assert_int_equal(serve_outstanding(serve), 0);
     assert_int_equal(pool_idle(hand.pool), SLOTS);
 }
