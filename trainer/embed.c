@@ -108,6 +108,8 @@ static int write_config(const struct embed *e, const struct embed_config *config
     if (config->batch_bytes > 0)
         fprintf(w.out, "slot_mib: %llu\n",
                 (unsigned long long)((config->batch_bytes + (1 << 20) - 1) >> 20));
+    if (config->bad_rate_max)
+        fprintf(w.out, "bad_rate_max: %.17g\n", *config->bad_rate_max);
     fputs("datasets:\n", w.out);
     for (size_t i = 0; i < config->n_datasets; i++) {
         const struct embed_dataset *d = &config->datasets[i];

@@ -17,7 +17,8 @@ struct embed_config {
     uint32_t workers; /* 0 = one per core */
     uint32_t window;
     uint64_t batch_bytes; /* pixels of the largest batch that it must hold; 0 = the loader's own */
-    const volatile int *stop; /* embed_start gives up with -EINTR when it is nonzero; or NULL */
+    const volatile int *stop;   /* embed_start gives up with -EINTR when it is nonzero; or NULL */
+    const double *bad_rate_max; /* NULL = the loader's own */
 };
 
 /* The loaderd binary: beside this program's own, or ../loaderd/, or in PATH (in that order);

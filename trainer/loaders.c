@@ -25,7 +25,8 @@ int loaders_open(const struct recipe *r, const volatile int *stop, struct loader
                                         .workers = (uint32_t)r->data.workers,
                                         .window = (uint32_t)r->data.window,
                                         .batch_bytes = spec_batch_bytes(&spec),
-                                        .stop = stop};
+                                        .stop = stop,
+                                        .bad_rate_max = &r->data.bad_rate_max};
     int rc = embed_start(&config, &ret->embed);
     if (rc < 0)
         return rc;

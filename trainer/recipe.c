@@ -91,6 +91,8 @@ static const struct conf_option options[] = {
     {"data.format", CONF_STR, AT(data.format), "folder", 0, 0, NULL, "embedded: its format"},
     {"data.workers", CONF_INT, AT(data.workers), "0", 0, 256, NULL,
      "embedded: worker processes; 0: one for each core"},
+    {"data.bad_rate_max", CONF_FLOAT, AT(data.bad_rate_max), ".1", 0, 1, NULL,
+     "embedded: the run ends when more than this fraction of its samples are bad images"},
     {"data.window", CONF_INT, AT(data.window), "4", 1, 64, "batches",
      "asked for ahead at each loader"},
     {"data.deadline", CONF_FLOAT, AT(data.deadline), "30", 0.05, 3600, "s",

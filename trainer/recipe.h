@@ -53,6 +53,7 @@ struct recipe {
         char path[CONF_STR_MAX];    /* embedded: the dataset's place */
         char format[CONF_STR_MAX];  /* embedded: its format */
         int64_t workers;            /* embedded: worker processes, 0 = one per core */
+        double bad_rate_max;        /* embedded: its bad_rate_max */
         int64_t window;             /* batches asked ahead, per loader */
         double deadline;            /* s, until a batch is asked for again */
         double retry;               /* s, without any loader until giving up */

@@ -76,3 +76,16 @@ grep -q "$(basename "$text")" "$dir/bad.err" || fail 'the text is not named'
 counted=$(sed -n 's/^data    \([0-9]*\) images substituted.*/\1/p' "$dir/bad.out")
 [ "$counted" -ge 6 ] && [ "$counted" -le 14 ] || fail "$counted images substituted"
 grep -q '^steps   60 of 60' "$dir/bad.out"
+
+# More bad pictures than the recipe allows end the run; what it had learned is kept, and it goes on where more are
+# allowed. A loader judges from 100 samples on.
+find "$dir/flowers/train" -name '*.jpg' | sort | sed -n '1~6p' | while read -r picture; do echo none >"$picture"; done
+rc=0
+"$trainer" "$dir/recipe.yaml" --run-dir "$dir/runs/spoilt" --set checkpoint.every=1000 >"$dir/out" 2>"$dir/err" || rc=$?
+[ "$rc" -eq 65 ] && grep -q 'more than 0.1 (bad_rate_max)' "$dir/err" || { cat "$dir/err"; fail "code $rc, a sixth bad"; }
+step=$(sed -n 's/^augstream-trainer: .*step \([0-9]*\) is kept; --resume .*/\1/p' "$dir/err")
+[ -n "$step" ] && [ -f "$dir/runs/spoilt/checkpoints/step-$(printf %08d "$step").safetensors" ] ||
+    { cat "$dir/err"; fail 'what was learned is not kept'; }
+train spoilt --resume --set data.bad_rate_max=.5
+train spared --set data.bad_rate_max=.5
+same spoilt spared

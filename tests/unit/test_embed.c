@@ -94,7 +94,9 @@ static int start(const char *name, const volatile int *stop, struct embed **ret)
 {
     const struct embed_dataset sets[] = {{name, "/data/a \"b\"\\c", "folder"},
                                          {"knn", "x\ny", "folder"}};
+    static const double bad_rate_max = .3;
     const struct embed_config config = {.datasets = sets,
+                                        .bad_rate_max = &bad_rate_max,
                                         .n_datasets = 2,
                                         .workers = 3,
                                         .window = 5,
@@ -114,7 +116,7 @@ static void test_runs(void **state)
     char expected[1024];
     snprintf(expected, sizeof expected,
              "listen: \"%s\"\ntap: \"%s\"\nworkers: 3\nwindow: 5\nlog: warning\n"
-             "slot_mib: 201\ndatasets:\n"
+             "slot_mib: 201\nbad_rate_max: 0.29999999999999999\ndatasets:\n"
              "  \"good\": {path: \"/data/a \\\"b\\\"\\\\c\", format: \"folder\"}\n"
              "  \"knn\": {path: \"x\\x0ay\", format: \"folder\"}\n",
              embed_endpoint(e), embed_tap(e));
