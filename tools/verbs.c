@@ -4,10 +4,30 @@
 
 #include "common/err.h"
 #include "common/log.h"
+#include "tools/output.h"
 
 #include <assert.h>
 #include <getopt.h>
 #include <string.h>
+
+static int run(const struct usage *whole, const struct verb *verbs, int argc, char **argv)
+{
+    if (argc < 2) {
+        usage_help(whole, stderr);
+        return EXIT_USAGE;
+    }
+    for (size_t i = 0; i < whole->n_verbs; i++)
+        if (strcmp(argv[1], verbs[i].usage->name) == 0)
+            return verbs[i].run(argc - 1, argv + 1);
+    int key = usage_next(whole, argc, argv);
+    if (key == USAGE_TOLD)
+        return EXIT_OK;
+    if (key < 0)
+        log_error("%s", err_text());
+    else
+        log_error("%s: no such verb (--help lists them)", argv[1]);
+    return EXIT_USAGE;
+}
 
 int verbs_run(const struct usage *tool, const struct verb *verbs, size_t n, int argc, char **argv)
 {
@@ -19,19 +39,6 @@ int verbs_run(const struct usage *tool, const struct verb *verbs, size_t n, int 
     whole.verbs = usages;
     whole.n_verbs = n;
     log_open(tool->name, LOG_INFO);
-    if (argc < 2) {
-        usage_help(&whole, stderr);
-        return EXIT_USAGE;
-    }
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(argv[1], usages[i]->name) == 0)
-            return verbs[i].run(argc - 1, argv + 1);
-    int key = usage_next(&whole, argc, argv);
-    if (key == USAGE_TOLD)
-        return EXIT_OK;
-    if (key < 0)
-        log_error("%s", err_text());
-    else
-        log_error("%s: no such verb (--help lists them)", argv[1]);
-    return EXIT_USAGE;
+    output_begin();
+    return output_end(run(&whole, verbs, argc, argv));
 }

@@ -13,7 +13,8 @@ struct verb {
 
 enum { VERBS_MAX = 16 };
 
-/* Opens the log as the tool, runs the verb of argv[1]; returns the exit code. tool: without verbs,
+/* Opens the log as the tool, runs the verb of argv[1]; returns the exit code, which tells a
+ * standard output that could not be written as well (output.h). tool: without verbs,
  * they are put in from the rows. */
 int verbs_run(const struct usage *tool, const struct verb *verbs, size_t n, int argc, char **argv);
 

@@ -7,6 +7,7 @@
 #include "common/log.h"
 #include "common/rng.h"
 #include "common/usage.h"
+#include "tools/output.h"
 #include "tools/synth/flower.h"
 #include "tools/synth/jpeg.h"
 
@@ -149,23 +150,27 @@ static int split_make(const struct options *o, const struct split *split, uint8_
     return 0;
 }
 
-int main(int argc, char **argv)
+static int make(const struct options *o)
 {
-    struct options o = {.train = 100, .test = 20, .size = 80, .seed = 1};
-    log_open("augstream-synth", LOG_INFO);
-    int code = parse(argc, argv, &o);
-    if (code >= 0)
-        return code;
-    const struct split splits[] = {{"train", o.train, 0}, {"test", o.test, TEST_FIRST}};
-    auto_free uint8_t *rgb = malloc((size_t)o.size * ((size_t)o.size * 3 / 2 + 1) * 3);
+    const struct split splits[] = {{"train", o->train, 0}, {"test", o->test, TEST_FIRST}};
+    auto_free uint8_t *rgb = malloc((size_t)o->size * ((size_t)o->size * 3 / 2 + 1) * 3);
     int rc = rgb ? 0 : err_set(-ENOMEM, "out of memory");
     for (size_t i = 0; !rc && i < ARRAY_LEN(splits); i++)
-        rc = split_make(&o, &splits[i], rgb);
+        rc = split_make(o, &splits[i], rgb);
     if (rc) {
         log_error("%s", err_text());
         return err_exit(rc);
     }
-    printf("%s: %zu kinds, %ld train and %ld test images each\n", o.out, flower_kinds_n, o.train,
-           o.test);
+    printf("%s: %zu kinds, %ld train and %ld test images each\n", o->out, flower_kinds_n, o->train,
+           o->test);
     return EXIT_OK;
+}
+
+int main(int argc, char **argv)
+{
+    struct options o = {.train = 100, .test = 20, .size = 80, .seed = 1};
+    log_open("augstream-synth", LOG_INFO);
+    output_begin();
+    int code = parse(argc, argv, &o);
+    return output_end(code >= 0 ? code : make(&o));
 }
