@@ -178,7 +178,8 @@ static void test_nowhere(void **state)
 {
     (void)state;
     struct journal *j;
-    const struct journal_config config = {.folder = "/nonexistent", .progress = {.path = "/n/m"}};
+    const struct journal_config config = {.folder = "/nonexistent",
+                                          .progress = {.path = "/nonexistent/m"}};
     assert_int_equal(journal_open(&config, &j), -ENOENT);
     assert_non_null(strstr(err_text(), "/nonexistent"));
     journal_close(NULL);

@@ -134,13 +134,15 @@ static void test_resume_cuts(void **state)
     static const char *const tails[] = {
         "{\"step\":3,\"a\":1}\n{\"step\":4,\"a\":1}\n", /* later steps */
         "{\"step\":2,\"a\"",                            /* killed in the middle of a line */
-        "\n{\"step\":1,\"a\":1}\n",                     /* not ours */
+        "{\"step\":3,\"a\":1}\n{\"st",                  /* both */
         "",
     };
-    for (size_t i = 0; i < ARRAY_LEN(tails); i++) {
+    for (size_t i = 0; i <= ARRAY_LEN(tails); i++) {
         FILE *f = fopen(path, "w");
         assert_non_null(f);
-        fprintf(f, "%s%s", kept, tails[i]);
+        fprintf(f, "%s%s", kept, i < ARRAY_LEN(tails) ? tails[i] : "{\"st");
+        if (i == ARRAY_LEN(tails)) /* as a power cut may leave it */
+            assert_int_equal(ftruncate(fileno(f), 10000), 0);
         fclose(f);
         struct progress *p;
         struct progress_config config = {.path = path, .first_step = 2, .steps = 9, .images = 1};
@@ -156,6 +158,64 @@ static void test_resume_cuts(void **state)
         snprintf(want, sizeof want, "%s{\"step\":3,\"epoch\":0,\"b\":1}\n", kept);
         assert_string_equal(text, want);
     }
+}
+
+/* What is not to be repeated is not cut: a file that says what no run of ours wrote is refused with
+ * its line, and stays as it is. */
+static void test_resume_spares(void **state)
+{
+    (void)state;
+#define LONG1 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define LONG LONG1 LONG1 LONG1 LONG1 LONG1 LONG1 LONG1 LONG1
+    static const struct {
+        const char *text, *says;
+    } rows[] = {
+        {"{\"step\":1,\"a\":1}\n\n{\"step\":2,\"a\":1}\n{\"step\":3,\"a\":1}\n",
+         ":2: is no line of a run's metrics"},
+        {"{\"step\":1,\"a\":1}\n{\"step\":2,\"a\":\"" LONG LONG LONG LONG LONG "\"}\n",
+         ":2: is no line of a run's metrics"},
+        {"# mine\n{\"step\":1,\"a\":1}\n", ":1: is no line of a run's metrics"},
+        {"{\"step\":1,\"a\":1}\n{\"step\":3,\"a\":1}\n{\"step\":2,\"a\":1}\n",
+         ":3: step 2 comes after step 3"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        FILE *f = fopen(path, "w");
+        assert_non_null(f);
+        fputs(rows[i].text, f);
+        fclose(f);
+        struct progress *p;
+        struct progress_config config = {.path = path, .first_step = 2, .steps = 9, .images = 1};
+        assert_int_equal(progress_open(&config, &p), -EBADMSG);
+        char says[256], text[4096] = "";
+        snprintf(says, sizeof says, "%s%s", path, rows[i].says);
+        if (strncmp(err_text(), says, strlen(says)) != 0)
+            fail_msg("%s", err_text());
+        f = fopen(path, "r");
+        assert_non_null(f);
+        text[fread(text, 1, sizeof text - 1, f)] = 0;
+        fclose(f);
+        assert_string_equal(text, rows[i].text);
+    }
+}
+
+/* The score a run began with is in its file. */
+static void test_first(void **state)
+{
+    (void)state;
+    double value = 7;
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    fputs("{\"step\":0,\"epoch\":0,\"knn_top1\":0.125}\n{\"step\":1,\"epoch\":0,\"loss\":3}\n"
+          "{\"step\":1,\"epoch\":1,\"knn_top1\":0.5}\n",
+          f);
+    fclose(f);
+    assert_true(progress_first(path, "knn_top1", &value));
+    assert_true(value == 0.125);
+    assert_false(progress_first(path, "loss", &value)); /* not of step 0 */
+    assert_false(progress_first(path, "top1", &value)); /* no such name */
+    unlink(path);
+    assert_false(progress_first(path, "knn_top1", &value));
+    assert_true(value == 0.125);
 }
 
 /* Not a terminal: whole lines, the first, then one every line_every_s, and the last. */
@@ -237,7 +297,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lines),       cmocka_unit_test(test_window),
-        cmocka_unit_test(test_resume_cuts), cmocka_unit_test(test_plain_lines),
+        cmocka_unit_test(test_resume_cuts), cmocka_unit_test(test_resume_spares),
+        cmocka_unit_test(test_first),       cmocka_unit_test(test_plain_lines),
         cmocka_unit_test(test_terminal),    cmocka_unit_test(test_cannot_open),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -35,11 +35,11 @@ int journal_open(const struct journal_config *config, struct journal **ret)
     auto_with(close_fn) struct journal *j = calloc(1, sizeof *j);
     if (!j)
         return err_set(-ENOMEM, "%s: out of memory", config->folder);
-    int rc = board_open(config->folder, wall_s(), &j->board);
+    int rc = progress_open(&config->progress, &j->progress); /* first: it may refuse its file */
+    if (rc == 0)
+        rc = board_open(config->folder, wall_s(), &j->board);
     if (rc == 0 && config->resumed)
         rc = board_restart(j->board, wall_s(), (int64_t)config->progress.first_step + 1);
-    if (rc == 0)
-        rc = progress_open(&config->progress, &j->progress);
     if (rc < 0)
         return rc;
     *ret = take_ptr(&j);

@@ -7,6 +7,7 @@
 #include "common/err.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -18,7 +19,6 @@
 enum {
     WINDOW = 32,     /* steps that the rate and the share of waiting are taken over */
     TEXT_MAX = 2048, /* bytes of a JSON line */
-    METRICS_MAX = 1 << 30,
 };
 static const double REDRAW_S = 0.1; /* at most so often on a terminal */
 
@@ -72,22 +72,64 @@ static int write_line(struct progress *p, struct text *t)
     return 0;
 }
 
-/* Cuts the file where the first line of a step after `last` begins, or where it is no whole line of
- * ours (the writer was killed in it). */
-static int cut_after(FILE *file, const char *path, uint64_t last)
+/* The rest of a line; false where the file ends in it. */
+static bool skip_line(FILE *file)
+{
+    int c;
+    while ((c = fgetc(file)) != '\n' && c != EOF)
+        continue;
+    return c == '\n';
+}
+
+/* Where the lines of steps after `last` begin, and the bytes of a last line that is not whole (the
+ * writer was killed in it). Whatever else is no line of ours is not ours to cut off. */
+static int find_end(FILE *file, const char *path, uint64_t last, off_t *ret)
 {
     char line[TEXT_MAX];
     off_t keep = 0;
-    while (keep < METRICS_MAX && fgets(line, sizeof line, file)) {
-        unsigned long long step;
-        if (sscanf(line, "{\"step\":%llu,", &step) != 1 || step > last || !strchr(line, '\n'))
+    unsigned long long step, before = 0;
+    for (uint64_t n = 1; fgets(line, sizeof line, file); n++) {
+        bool whole = strchr(line, '\n'); /* a power cut may leave zeros */
+        if (!whole && !skip_line(file))
             break;
-        keep = ftello(file);
+        if (!whole || sscanf(line, "{\"step\":%llu,", &step) != 1)
+            return err_set(-EBADMSG, "%s:%" PRIu64 ": is no line of a run's metrics", path, n);
+        if (step < before)
+            return err_set(-EBADMSG, "%s:%" PRIu64 ": step %llu comes after step %llu", path, n,
+                           step, before);
+        before = step;
+        if (step <= last)
+            keep = ftello(file);
     }
-    if (ferror(file) || fflush(file) != 0 || ftruncate(fileno(file), keep) < 0 ||
-        fseeko(file, keep, SEEK_SET) < 0)
+    if (ferror(file))
+        return err_set(-EIO, "%s: cannot read", path);
+    *ret = keep;
+    return 0;
+}
+
+static int cut_after(FILE *file, const char *path, uint64_t last)
+{
+    off_t keep;
+    int rc = find_end(file, path, last, &keep);
+    if (rc < 0)
+        return rc;
+    if (fflush(file) != 0 || ftruncate(fileno(file), keep) < 0 || fseeko(file, keep, SEEK_SET) < 0)
         return err_set(-errno, "%s: cannot continue: %s", path, strerror(errno));
     return 0;
+}
+
+bool progress_first(const char *path, const char *name, double *ret)
+{
+    char line[TEXT_MAX], begin[96];
+    FILE *file = fopen(path, "re");
+    bool found = false;
+    int n = snprintf(begin, sizeof begin, "{\"step\":0,\"epoch\":0,\"%s\":", name);
+    /* step 0 comes first */
+    while (file && !found && fgets(line, sizeof line, file) && strncmp(line, begin, 10) == 0)
+        found = strncmp(line, begin, (size_t)n) == 0 && sscanf(line + n, "%lf", ret) == 1;
+    if (file)
+        fclose(file);
+    return found;
 }
 
 /* --- the terminal --- */

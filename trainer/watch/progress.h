@@ -6,6 +6,7 @@
 
 #include "trainer/model.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -13,12 +14,14 @@ struct progress;
 
 struct progress_config {
     const char *path;    /* metrics.jsonl, made or continued */
-    uint64_t first_step; /* steps already done; lines of later steps are cut off the file */
+    uint64_t first_step; /* steps already done; lines of later steps are cut off the file, and a
+                          * last line that is not whole */
     uint64_t steps;      /* at which the run ends */
     uint32_t images;     /* of one step */
     FILE *terminal;      /* a loan; NULL = no line */
     double line_every_s; /* where it is no terminal: seconds between lines */
 };
+/* -EBADMSG with file and line for a file that says anything else: it stays as it is. */
 int progress_open(const struct progress_config *config, struct progress **ret);
 void progress_close(struct progress *progress); /* NULL is fine */
 
@@ -43,6 +46,9 @@ int progress_step(struct progress *progress, const struct progress_step *step);
 /* {"step":..,"epoch":..,NAME:value} for something that is measured now and then; flushed. */
 int progress_note(struct progress *progress, uint64_t step, uint32_t epoch, const char *name,
                   double value);
+
+/* The value that progress_note wrote of step 0 into the file; false where it did not. */
+bool progress_first(const char *path, const char *name, double *ret);
 
 /* Over the last steps: images a second, the share of time spent waiting for data. 0 before two. */
 double progress_rate(const struct progress *progress);
