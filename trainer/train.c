@@ -43,7 +43,7 @@ struct train {
     struct journal *journal;
     struct profile profile; /* with config->profile */
     struct ckpt_place place;
-    uint64_t end;               /* the step the run ends at */
+    uint64_t whole, end;        /* the step the recipe ends at, and that this process ends at */
     uint64_t saved;             /* the step of the last checkpoint; UINT64_MAX = none */
     uint64_t tried;             /* ... that was last begun, whether or not it came to be */
     struct model_losses losses; /* of the last step */
@@ -103,6 +103,24 @@ static int cannot_resume(struct train *t, uint64_t step, int rc)
     return err_set(rc, "%s%s%s", why, other ? ": " : "", other ? difference : "");
 }
 
+/* The next batch is the one that so many steps lead to, and this run has such a step. */
+static int check_place(struct train *t)
+{
+    const struct ckpt_place *p = &t->place;
+    uint64_t batches = recv_info(t->recv)->batches;
+    char path[RUN_PATH_MAX + 96];
+    if (p->step <= t->whole && p->index < batches &&
+        p->step * batches_a_step(t) == p->epoch * batches + p->index)
+        return 0;
+    int rc = ckpt_path(t->folder.checkpoints, p->step, path, sizeof path);
+    if (rc < 0)
+        return rc;
+    return err_set(-EBADMSG,
+                   "%s: step %" PRIu64 ", then batch %u of epoch %u: this recipe has %" PRIu64
+                   " steps of %" PRIu64 " (optim.accumulate), %" PRIu64 " batches an epoch",
+                   path, p->step, p->index, p->epoch, t->whole, batches_a_step(t), batches);
+}
+
 static int open_recv(struct train *t)
 {
     struct spec spec;
@@ -131,14 +149,13 @@ static int open_recv(struct train *t)
                                      t->folder.path));
     memcpy(t->place.session, info->session, DIGEST_BYTES);
     schedule_init(&t->schedule, t->recipe, info->batches);
-    t->end = (uint64_t)t->recipe->optim.epochs * info->batches / batches_a_step(t);
-    if (t->end == 0)
+    t->whole = (uint64_t)t->recipe->optim.epochs * info->batches / batches_a_step(t);
+    if (t->whole == 0)
         return err_set(-EINVAL, "optim.accumulate: %" PRId64 " batches; the run has only %" PRIu64,
                        t->recipe->optim.accumulate,
                        (uint64_t)t->recipe->optim.epochs * info->batches);
-    if (t->config->steps && t->config->steps < t->end)
-        t->end = t->config->steps;
-    return 0;
+    t->end = t->config->steps && t->config->steps < t->whole ? t->config->steps : t->whole;
+    return t->config->resume ? check_place(t) : 0;
 }
 
 /* The place to go on from: the newest checkpoint's, or the very beginning. */
@@ -155,6 +172,9 @@ static int find_place(struct train *t)
     rc = ckpt_path(t->folder.checkpoints, step, path, sizeof path);
     if (rc == 0)
         rc = ckpt_load(model_net(t->model), path, &t->place);
+    if (rc == 0 && t->place.step != step)
+        rc =
+            err_set(-EBADMSG, "%s: is of step %" PRIu64 ", says its metadata", path, t->place.step);
     return rc < 0 ? cannot_resume(t, step, rc) : 0;
 }
 

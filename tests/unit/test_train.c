@@ -203,8 +203,9 @@ static void test_collapse(void **state)
     assert_false(exists("checkpoints/step-00000002.safetensors"));
 }
 
-/* Rewrites a checkpoint of the recipe that ran last, whole but for one number of a buffer. */
-static void spoil(const char *name, const char *buffer)
+/* Rewrites a checkpoint of the recipe that ran last, whole but for one number of a buffer, or its
+ * place. */
+static void spoil(const char *name, const char *buffer, const struct ckpt_place *other)
 {
     char path[256];
     struct ops *ops;
@@ -216,9 +217,16 @@ static void spoil(const char *name, const char *buffer)
     assert_int_equal(model_new(&recipe, ops, &model), 0);
     assert_int_equal(ckpt_load(model_net(model), path, &place), 0);
     assert_int_equal(ckpt_recipe(path, &text), 0);
-    struct buffer *b = net_find_buffer(model_net(model), buffer);
-    assert_non_null(b);
-    b->data[0] = NAN;
+    if (buffer) {
+        struct buffer *b = net_find_buffer(model_net(model), buffer);
+        assert_non_null(b);
+        b->data[0] = NAN;
+    }
+    if (other) {
+        place.step = other->step;
+        place.epoch = other->epoch;
+        place.index = other->index;
+    }
     assert_int_equal(ckpt_save(model_net(model), &place, text, path), 0);
     model_free(model);
     ops_close(ops);
@@ -230,12 +238,44 @@ static void test_no_broken_checkpoint(void **state)
 {
     (void)state;
     assert_int_equal(run(NULL, false), 0);
-    spoil("checkpoints/step-00000010.safetensors", "backbone.layer3.1.bn2.running_mean");
+    spoil("checkpoints/step-00000010.safetensors", "backbone.layer3.1.bn2.running_mean", NULL);
     assert_int_equal(run("optim.epochs=3", true), -EDOM);
     assert_non_null(strstr(err_text(), "step 12: backbone.layer3.1.bn2.running_mean holds what is "
                                        "no number, so it makes no checkpoint"));
     assert_non_null(strstr(err_text(), "last checkpoint: step 10"));
     assert_false(exists("checkpoints/step-00000012.safetensors"));
+}
+
+/* Where a run is to go on is told three times: by the file's name, its step, and the next batch. */
+static void test_place(void **state)
+{
+    (void)state;
+    static const char last[] = "checkpoints/step-00000010.safetensors";
+    static const struct {
+        struct ckpt_place place;
+        const char *says;
+    } rows[] = {
+        {{.step = 999999999999, .epoch = 2}, "is of step 999999999999, says its metadata"},
+        {{.step = 5, .epoch = 1}, "is of step 5, says its metadata"},
+        {{.step = 10, .epoch = 4000000000},
+         "step 10, then batch 0 of epoch 4000000000: this recipe"},
+        {{.step = 10, .epoch = 2, .index = 4000000000}, "batch 4000000000 of epoch 2: this recipe"},
+        {{.step = 10, .epoch = 1, .index = 5}, "batch 5 of epoch 1: this recipe has 15 steps of 1"},
+        {{.step = 10, .epoch = 1}, "step 10, then batch 0 of epoch 1: this recipe has"},
+    };
+    assert_int_equal(run(NULL, false), 0);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        spoil(last, NULL, &rows[i].place);
+        assert_int_equal(run("optim.epochs=3", true), -EBADMSG);
+        if (!strstr(err_text(), rows[i].says) || !strstr(err_text(), last))
+            fail_msg("%s", err_text());
+    }
+    spoil(last, NULL, &(struct ckpt_place){.step = 10, .epoch = 2});
+    assert_int_equal(run("optim.epochs=1", true), -EBADMSG); /* a run that ends before */
+    assert_non_null(strstr(err_text(), "of epoch 2: this recipe has 5 steps of 1"));
+    assert_int_equal(run("optim.accumulate=2", true), -EBADMSG);
+    assert_non_null(strstr(err_text(), "of epoch 2: this recipe has 5 steps of 2 (optim.acc"));
+    assert_int_equal(run("optim.epochs=3", true), 0);
 }
 
 /* The dataset has three classes. Two would refuse its third, four never learn theirs. */
@@ -315,6 +355,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_not_a_number, setup, teardown),
         cmocka_unit_test_setup_teardown(test_collapse, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_broken_checkpoint, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_place, setup, teardown),
         cmocka_unit_test_setup_teardown(test_rank_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(test_classes, setup, teardown),
     };
