@@ -36,6 +36,10 @@ int err_exit(int code)
     case ENOENT:
     case EACCES:
     case ENOTDIR:
+    case EISDIR:
+    case ELOOP:
+    case ENAMETOOLONG:
+    case E2BIG:
     case EILSEQ:
         return EXIT_DATA;
     case ETIMEDOUT:

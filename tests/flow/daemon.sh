@@ -114,6 +114,9 @@ mkdir "$dir/empty"
 bad 65 "$dir/nosuch: " "s#$dir/flowers/train#$dir/nosuch#"
 bad 65 "$dir/empty: no images" "s#$dir/flowers/train#$dir/empty#"
 bad 65 "$dir/good.yaml: not a folder" "s#$dir/flowers/train#$dir/good.yaml#"
+mkdir -p "$dir/loop/a"
+ln -s .. "$dir/loop/a/up"
+bad 65 "$dir/loop/a/up: a link that leads back" "s#$dir/flowers/train#$dir/loop#"
 
 # --- the world: --check cannot know of it ---
 

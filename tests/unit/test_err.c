@@ -32,6 +32,10 @@ static void test_exit_codes(void **state)
     assert_int_equal(err_exit(-ENODATA), 65);
     assert_int_equal(err_exit(-ENOENT), 65);
     assert_int_equal(err_exit(-EACCES), 65);
+    assert_int_equal(err_exit(-EISDIR), 65);
+    assert_int_equal(err_exit(-ELOOP), 65);
+    assert_int_equal(err_exit(-ENAMETOOLONG), 65);
+    assert_int_equal(err_exit(-E2BIG), 65);
     assert_int_equal(err_exit(-ETIMEDOUT), 69);
     assert_int_equal(err_exit(-EADDRINUSE), 69);
     assert_int_equal(err_exit(-EADDRNOTAVAIL), 69);
