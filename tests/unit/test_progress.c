@@ -249,6 +249,33 @@ static void test_plain_lines(void **state)
     fclose(out);
 }
 
+/* Each figure by a name of its own; one that is no number, by none. */
+static void test_names(void **state)
+{
+    (void)state;
+    static const struct model_losses some = {4,
+                                             {{"augself.crop", 0.25f, false},
+                                              {"augself.crop.r2", -INFINITY, true},
+                                              {"augself.color.r2", 0.5f, true},
+                                              {"supervised.accuracy", NAN, true}}};
+    unlink(path);
+    FILE *out = tmpfile();
+    assert_non_null(out);
+    struct progress *p;
+    struct progress_config config = {.path = path, .steps = 9, .images = 64, .terminal = out};
+    assert_int_equal(progress_open(&config, &p), 0);
+    const struct progress_step s = {.step = 1, .losses = &some, .now_s = 1};
+    assert_int_equal(progress_step(p, &s), 0);
+    progress_close(p);
+    rewind(out);
+    char text[256] = "";
+    assert_non_null(fgets(text, sizeof text, out));
+    assert_string_equal(
+        text,
+        "step 1/9  epoch 0  crop 0.2500  crop.r2 -  color.r2 0.5000  supervised.accuracy -\n");
+    fclose(out);
+}
+
 /* A terminal: drawn over with \r, cut to its width, ended by a newline once. */
 static void test_terminal(void **state)
 {
@@ -299,7 +326,8 @@ int main(void)
         cmocka_unit_test(test_lines),       cmocka_unit_test(test_window),
         cmocka_unit_test(test_resume_cuts), cmocka_unit_test(test_resume_spares),
         cmocka_unit_test(test_first),       cmocka_unit_test(test_plain_lines),
-        cmocka_unit_test(test_terminal),    cmocka_unit_test(test_cannot_open),
+        cmocka_unit_test(test_names),       cmocka_unit_test(test_terminal),
+        cmocka_unit_test(test_cannot_open),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -154,15 +154,22 @@ static void put_time(struct text *t, double seconds)
         put(t, "%u:%02u", (unsigned)(s / 60), (unsigned)(s % 60));
 }
 
-/* "step 120/4000  epoch 3  loss -0.8123  crop 0.0412 ...  412 images/s  wait 3%  ETA 12:31" */
+/* "step 120/4000  epoch 3  loss -0.8123  crop 0.0412  crop.r2 0.7110 ...  412 images/s  wait 3% ETA
+ * 12:31" */
 static void draw(struct progress *p, const struct progress_step *s)
 {
+    static const char group[] = "augself."; /* goes without saying */
     struct text t = {.used = 0};
     put(&t, "step %llu/%llu  epoch %u", (unsigned long long)s->step,
         (unsigned long long)p->config.steps, s->epoch);
     for (uint32_t i = 0; i < s->losses->n; i++) {
-        const char *name = s->losses->item[i].name, *dot = strrchr(name, '.');
-        put(&t, "  %s %.4f", dot ? dot + 1 : name, (double)s->losses->item[i].value);
+        const char *name = s->losses->item[i].name;
+        double value = (double)s->losses->item[i].value;
+        size_t skip = strncmp(name, group, strlen(group)) == 0 ? strlen(group) : 0;
+        if (isfinite(value))
+            put(&t, "  %s %.4f", name + skip, value);
+        else
+            put(&t, "  %s -", name + skip);
     }
     double rate = progress_rate(p);
     if (rate > 0) {
