@@ -64,7 +64,8 @@ static const struct usage_option options[] = {
 static const struct usage_section sections[] = {
     {"Signals",
      "SIGTERM, SIGINT and a terminal's SIGHUP write a checkpoint and end the run with exit code "
-     "0; --resume goes on with it. A second signal of the same kind ends the program at once."},
+     "0; --resume goes on with it. Before the first step there is nothing to keep: the code is "
+     "70. A second signal of the same kind ends the program at once."},
     {"Files",
      "In the run folder: recipe.yaml (every key, as the run had it), metrics.jsonl (a line a "
      "step), events.out.tfevents.* (TensorBoard), checkpoints/step-NNNNNNNN.safetensors (all "
@@ -172,7 +173,7 @@ static int dry_run(const struct recipe *recipe)
         rc = plan_data(recipe, &stop, &plan);
     if (rc == 0)
         plan_print(recipe, &plan, stdout);
-    return rc == -EINTR ? 0 : rc; /* a stop, as train_run takes it */
+    return rc;
 }
 
 static int run(struct arguments *a, struct recipe *recipe)

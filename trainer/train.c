@@ -28,6 +28,7 @@
 #include <string.h>
 
 static const double LINE_EVERY_S = 10; /* progress lines where there is no terminal */
+static const char knn_name[] = "knn_top1";
 
 struct train {
     const struct train_config *config;
@@ -168,6 +169,7 @@ static int find_place(struct train *t)
         rc = run_folder_check(&t->folder, t->config->resume, &step);
     if (rc < 0 || !t->config->resume)
         return rc;
+    progress_first(t->folder.metrics, knn_name, &t->knn_first); /* or nobody knows */
     char path[RUN_PATH_MAX + 96];
     rc = ckpt_path(t->folder.checkpoints, step, path, sizeof path);
     if (rc == 0)
@@ -221,7 +223,7 @@ static int score_knn(struct train *t)
         rc = extract(t, true, &queries);
     if (rc == 0)
         rc = knn_accuracy(&bank, &queries, &t->knn_last);
-    if (t->knn_first < 0)
+    if (t->place.step == 0)
         t->knn_first = t->knn_last;
     t->away_s += stat_now() - begin_s;
     return rc;
@@ -229,7 +231,7 @@ static int score_knn(struct train *t)
 
 static int tell_knn(struct train *t)
 {
-    const struct journal_score score = {"knn_top1", "knn/top1", t->knn_last};
+    const struct journal_score score = {knn_name, "knn/top1", t->knn_last};
     int rc = journal_score(t->journal, t->place.step, t->place.epoch, &score);
     journal_break(t->journal);
     log_info("step %" PRIu64 "  epoch %u  nearest neighbour %.2f %%", t->place.step, t->place.epoch,
@@ -396,7 +398,7 @@ static int begin(struct train *t)
                                                        .line_every_s = LINE_EVERY_S}};
     if (rc == 0)
         rc = journal_open(&config, &t->journal);
-    if (rc == 0 && t->knn_first >= 0)
+    if (rc == 0 && t->knn_last >= 0)
         rc = tell_knn(t);
     if (t->config->profile)
         profile_start(&t->profile, t->model);
@@ -444,7 +446,7 @@ static void summarise(struct train *t, uint64_t first)
     const struct summary summary = {.folder = t->folder.path,
                                     .first = first,
                                     .step = t->place.step,
-                                    .end = t->end,
+                                    .end = t->whole,
                                     .images = images_a_step(t),
                                     .seconds = stat_now() - t->begin_s,
                                     .away_s = t->away_s,
@@ -457,6 +459,16 @@ static void summarise(struct train *t, uint64_t first)
     journal_break(t->journal);
     summary_print(&summary, stdout);
     fflush(stdout);
+}
+
+/* Whoever waits for this run is not to take it for trained; what an earlier part of it trained is
+ * there as it was. */
+static int stopped_early(const struct train *t)
+{
+    if (!t->config->resume)
+        return err_set(-EINTR, "stopped before the first step: nothing was trained");
+    log_info("stopped before step %" PRIu64 "; --resume goes on", t->place.step + 1);
+    return 0;
 }
 
 static void train_done(struct train *t)
@@ -482,7 +494,7 @@ int train_run(const struct train_config *config)
                                             .knn_last = -1};
     int rc = prepare(&t);
     if (rc == -EINTR)
-        return 0; /* stopped before it began: nothing to keep */
+        return stopped_early(&t);
     if (rc == 0)
         rc = begin(&t);
     if (rc < 0)

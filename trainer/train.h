@@ -14,8 +14,9 @@ struct train_config {
     const volatile int *stop; /* nonzero: write a checkpoint and end well */
 };
 
-/* 0 at the end, and after a stop. On an error nothing is left of a run that had not begun; one that
- * had keeps its checkpoints. -EDOM: a guard ended it; step and cause are named. */
+/* 0 at the end, and after a stop; -EINTR after one that left nothing trained. On an error nothing
+ * is left of a run that had not begun; one that had keeps its checkpoints. -EDOM: a guard ended it;
+ * step and cause are named. */
 int train_run(const struct train_config *config);
 
 #endif

@@ -47,6 +47,18 @@ done
 [ "$(cd "$run/checkpoints" && echo *)" = "step-00000000.safetensors step-00000110.safetensors \
 step-00000120.safetensors" ]
 
+# Resumed, it knows how it had begun; and that the recipe goes further than it was to go now.
+cp -r "$run" "$dir/runs/longer"
+train longer --resume --steps 125 --set optim.epochs=13 --set "knn.train=$dir/flowers/train" \
+    --set "knn.test=$dir/flowers/test" --set knn.every=1
+grep -q '^steps   125 of 130 (stopped; --resume goes on)' "$dir/longer.out"
+train longer --resume --steps 3 --set optim.epochs=13
+grep -q '^steps   125 of 130 (stopped; --resume goes on)' "$dir/longer.out"
+train longer --resume --set optim.epochs=13 --set "knn.train=$dir/flowers/train" \
+    --set "knn.test=$dir/flowers/test"
+[ "$(sed -n 's/^knn.*at the start //p' "$dir/longer.out")" = "$(sed -n 's/^knn.*at the start //p' "$dir/plain.out")" ] ||
+    { cat "$dir/plain.out" "$dir/longer.out"; fail 'a resumed run tells another beginning'; }
+
 # recipe.yaml is the whole recipe: the same run again, from nothing else.
 "$trainer" "$run/recipe.yaml" --run-dir "$dir/runs/again" >/dev/null 2>"$dir/again.err"
 same plain again

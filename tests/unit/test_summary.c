@@ -5,6 +5,7 @@
 
 #include "trainer/watch/summary.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,6 +25,26 @@ static const struct model_losses losses = {
 static const struct recv_counts counts = {
     .rerequests = 2, .crc_errors = 1, .disconnects = 3, .substituted = 4, .wait_s = 2};
 static const struct profile off;
+
+/* A score that is no number, and a run whose first score nobody knows. */
+static void test_unknown(void **state)
+{
+    (void)state;
+    const struct model_losses some = {2, {{"loss", 0.5F, false}, {"augself.crop.r2", NAN, true}}};
+    const struct summary s = {.folder = "r",
+                              .step = 9,
+                              .end = 9,
+                              .losses = &some,
+                              .rank = -1,
+                              .knn_first = -1,
+                              .knn_last = 0.5,
+                              .counts = &counts,
+                              .profile = &off};
+    char *text = print(&s);
+    assert_non_null(strstr(text, "losses  loss 0.5000 augself.crop.r2 -\n"));
+    assert_non_null(strstr(text, "knn     50.00 %\n"));
+    free(text);
+}
 
 static void test_whole(void **state)
 {
@@ -80,6 +101,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_whole),
         cmocka_unit_test(test_stopped),
+        cmocka_unit_test(test_unknown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

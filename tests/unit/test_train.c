@@ -144,9 +144,17 @@ static void test_stopped_before_it_began(void **state)
 {
     (void)state;
     stop = 1;
-    peer_stop(&peer); /* nobody answers: only the flag can end it */
-    assert_int_equal(run(NULL, false), 0);
+    peer_stop(&peer);                           /* nobody answers: only the flag can end it */
+    assert_int_equal(run(NULL, false), -EINTR); /* for it has trained nothing */
+    assert_non_null(strstr(err_text(), "stopped before the first step: nothing was trained"));
     assert_false(exists(""));
+    stop = 0;
+    peer_start(&peer);
+    assert_int_equal(run(NULL, false), 0);
+    peer_stop(&peer);
+    stop = 1;
+    assert_int_equal(run("optim.epochs=3", true), 0); /* what it had trained is there */
+    assert_true(exists("checkpoints/step-00000010.safetensors"));
     peer_start(&peer);
 }
 

@@ -4,6 +4,7 @@
 #include "trainer/watch/summary.h"
 
 #include <inttypes.h>
+#include <math.h>
 
 static void print_steps(const struct summary *s, FILE *out)
 {
@@ -22,8 +23,13 @@ void summary_print(const struct summary *s, FILE *out)
     fprintf(out, "run     %s\n", s->folder);
     print_steps(s, out);
     fprintf(out, "losses ");
-    for (uint32_t i = 0; i < s->losses->n; i++)
-        fprintf(out, " %s %.4f", s->losses->item[i].name, (double)s->losses->item[i].value);
+    for (uint32_t i = 0; i < s->losses->n; i++) {
+        double value = (double)s->losses->item[i].value;
+        if (isfinite(value))
+            fprintf(out, " %s %.4f", s->losses->item[i].name, value);
+        else
+            fprintf(out, " %s -", s->losses->item[i].name);
+    }
     if (s->rank >= 0)
         fprintf(out, " rank %.1f", s->rank);
     fprintf(out,
@@ -32,7 +38,10 @@ void summary_print(const struct summary *s, FILE *out)
             s->counts->substituted, s->counts->rerequests, s->counts->crc_errors,
             s->counts->disconnects);
     if (s->knn_last >= 0)
-        fprintf(out, "knn     %.2f %%, at the start %.2f %%\n", 100 * s->knn_last,
-                100 * s->knn_first);
+        fprintf(out, "knn     %.2f %%", 100 * s->knn_last);
+    if (s->knn_last >= 0 && s->knn_first >= 0)
+        fprintf(out, ", at the start %.2f %%", 100 * s->knn_first);
+    if (s->knn_last >= 0)
+        fputc('\n', out);
     profile_report(s->profile, out);
 }

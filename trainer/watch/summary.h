@@ -8,7 +8,7 @@
 
 struct summary {
     const char *folder;
-    uint64_t first, step, end; /* steps done when it began, now, and where the run ends */
+    uint64_t first, step, end; /* steps done when it began, now, and of the whole run */
     uint64_t images;           /* of a step */
     double seconds, away_s;    /* away: not stepping (evaluation, checkpoints) */
     const struct model_losses *losses;
