@@ -6,9 +6,11 @@
 #include "common/auto.h"
 #include "common/err.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,6 +103,38 @@ void file_write_abort(struct file_write *w)
     if (w->tmp[0])
         unlink(w->tmp);
     w->tmp[0] = 0;
+}
+
+/* NAME.tmp.PID.SERIAL, as file_write_begin calls it. */
+static bool is_tmp(const char *name)
+{
+    static const char digits[] = "0123456789", mark[] = ".tmp.";
+    const char *at = NULL;
+    for (const char *next = name; (next = strstr(next, mark)); next += strlen(mark))
+        at = next;
+    if (!at || at == name)
+        return false;
+    at += strlen(mark);
+    size_t pid = strspn(at, digits),
+           serial = pid && at[pid] == '.' ? strspn(at + pid + 1, digits) : 0;
+    return serial && !at[pid + 1 + serial];
+}
+
+static void closedir_fn(DIR **d)
+{
+    if (*d)
+        closedir(*d);
+}
+
+int file_sweep(const char *folder)
+{
+    auto_with(closedir_fn) DIR *d = opendir(folder);
+    if (!d)
+        return err_set(-errno, "%s: cannot open: %s", folder, strerror(errno));
+    for (struct dirent *e; (e = readdir(d));)
+        if (is_tmp(e->d_name) && unlinkat(dirfd(d), e->d_name, 0) != 0 && errno != ENOENT)
+            return err_set(-errno, "%s/%s: cannot remove: %s", folder, e->d_name, strerror(errno));
+    return 0;
 }
 
 int file_read(const char *path, size_t max, char **ret, size_t *ret_len)

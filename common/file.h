@@ -18,6 +18,10 @@ int file_write_begin(struct file_write *w, const char *path);
 int file_write_commit(struct file_write *w);
 void file_write_abort(struct file_write *w); /* fine after commit and on a zeroed struct */
 
+/* Removes the tmps in folder of writers that were killed; whoever else writes there loses his: the
+ * caller sees to it that nobody does. */
+int file_sweep(const char *folder);
+
 /* Whole file into a fresh malloc'd block (caller frees), a NUL after it; -EFBIG above max. */
 int file_read(const char *path, size_t max, char **ret, size_t *ret_len);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* run_folder: takes a recipe, gives paths. A run is in a folder once a checkpoint or metrics are:
- * what was made before that (a start that failed) may be made again. Writes recipe.yaml only. One
- * thread; the struct owns the descriptor whose lock keeps other runs out until it is closed, also
- * by a process that is killed. */
+ * what was made before that (a start that failed) may be made again. Writes recipe.yaml only, and
+ * clears away what was never finished. One thread; the struct owns the descriptor whose lock keeps
+ * other runs out until it is closed, also by a process that is killed. */
 #include "trainer/run_folder.h"
 
 #include "common/err.h"
@@ -19,6 +19,7 @@
 int run_folder_init(struct run_folder *f, const struct recipe *recipe, const char *path)
 {
     f->lock_fd = -1;
+    f->alone = false;
     int n = path ? snprintf(f->path, sizeof f->path, "%s", path)
                  : snprintf(f->path, sizeof f->path, "%s/%s", recipe->run.dir, recipe->run.name);
     if (n <= 0 || (size_t)n >= sizeof f->path)
@@ -44,7 +45,8 @@ static int hold(struct run_folder *f)
     f->lock_fd = open(f->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (f->lock_fd < 0)
         return err_set(-errno, "%s: cannot open: %s", f->path, strerror(errno));
-    if (flock(f->lock_fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK)
+    f->alone = flock(f->lock_fd, LOCK_EX | LOCK_NB) == 0;
+    if (f->alone || errno != EWOULDBLOCK)
         return 0;
     run_folder_done(f);
     return err_set(-EINVAL, "%s: another run is at work in there", f->path);
@@ -84,6 +86,10 @@ int run_folder_make(struct run_folder *f, const char *text)
     struct file_write w = {0};
     if (rc == 0 && f->lock_fd < 0)
         rc = come_first(f);
+    if (rc == 0 && f->alone)
+        rc = file_sweep(f->path);
+    if (rc == 0 && f->alone)
+        rc = file_sweep(f->checkpoints);
     if (rc == 0)
         rc = file_write_begin(&w, f->recipe);
     if (rc < 0)

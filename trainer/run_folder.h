@@ -18,6 +18,7 @@ struct run_folder {
     char recipe[RUN_PATH_MAX + 32], metrics[RUN_PATH_MAX + 32], backbone[RUN_PATH_MAX + 32];
     char checkpoints[RUN_PATH_MAX + 32];
     int lock_fd; /* holds the folder against other runs; -1 = not yet */
+    bool alone;  /* ... and it surely does */
 };
 
 /* Names the places; touches no file. path NULL: run.dir/run.name. */
@@ -29,8 +30,9 @@ void run_folder_done(struct run_folder *folder); /* of an init that was fine: le
  * it. Writes nothing. */
 int run_folder_check(struct run_folder *folder, bool resume, uint64_t *ret_step);
 
-/* Makes the folder, and recipe.yaml in it; text is the resolved recipe. Holds the folder: -EINVAL
- * when another run does, or one has come in since the check. */
+/* Makes the folder, and recipe.yaml in it; removes what a killed run was writing; text is the
+ * resolved recipe. Holds the folder: -EINVAL when another run does, or one has come in since the
+ * check. */
 int run_folder_make(struct run_folder *folder, const char *text);
 
 #endif

@@ -186,6 +186,37 @@ static void test_mkdirs(void **state)
     assert_int_equal(rmdir(middle), 0);
 }
 
+/* What dead writers left goes, and nothing else that is called nearly so. */
+static void test_sweep(void **state)
+{
+    (void)state;
+    static const char *const names[] = {
+        "a",        "a.tmp",      "a.tmp.1",   "a.tmp.1.",     "a.tmp.1.2.3",      "a.tmp.12x.4",
+        ".tmp.1.2", "a.tmp.-1.2", "a.tmp.1.2", "a.b.tmp.77.0", "a.tmp.1.2.tmp.3.4"};
+    const size_t stay = 8;
+    char file[128];
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        snprintf(file, sizeof file, "%s/%s", folder, names[i]);
+        FILE *f = fopen(file, "w");
+        assert_non_null(f);
+        fclose(f);
+    }
+    assert_int_equal(file_sweep(folder), 0);
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        snprintf(file, sizeof file, "%s/%s", folder, names[i]);
+        if ((access(file, F_OK) == 0) != (i < stay))
+            fail_msg("%s", names[i]);
+        unlink(file);
+    }
+    struct file_write w; /* as a writer that is killed leaves it */
+    assert_int_equal(file_write_begin(&w, path), 0);
+    assert_int_equal(file_sweep(folder), 0);
+    assert_int_equal(entries(), 0);
+    file_write_abort(&w);
+    snprintf(file, sizeof file, "%s/none", folder);
+    assert_int_equal(file_sweep(file), -ENOENT);
+}
+
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int main(void)
@@ -198,6 +229,7 @@ int main(void)
         IN_FOLDER(test_begin_fails),
         IN_FOLDER(test_read_bounds),
         IN_FOLDER(test_mkdirs),
+        IN_FOLDER(test_sweep),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -136,6 +136,33 @@ static void test_one_run(void **state)
     assert_int_equal(rmdir(b.path), 0);
 }
 
+/* What a run was writing when it was killed is gone from the folder of the next; not from one that
+ * another holds. */
+static void test_sweeps(void **state)
+{
+    (void)state;
+    struct run_folder a, b;
+    char left[2][RUN_PATH_MAX + 96];
+    assert_int_equal(run_folder_init(&a, &recipe, NULL), 0);
+    assert_int_equal(run_folder_init(&b, &recipe, NULL), 0);
+    assert_int_equal(run_folder_make(&a, ""), 0);
+    snprintf(left[0], sizeof left[0], "%s/step-00000004.safetensors.tmp.123.4", a.checkpoints);
+    snprintf(left[1], sizeof left[1], "%s.tmp.123.5", a.backbone);
+    touch(left[0]);
+    touch(left[1]);
+    assert_int_equal(run_folder_make(&b, ""), -EINVAL);
+    assert_int_equal(access(left[0], F_OK), 0);
+    assert_int_equal(access(left[1], F_OK), 0);
+    run_folder_done(&a);
+    assert_int_equal(run_folder_make(&b, ""), 0);
+    assert_int_equal(access(left[0], F_OK), -1);
+    assert_int_equal(access(left[1], F_OK), -1);
+    run_folder_done(&b);
+    unlink(b.recipe);
+    assert_int_equal(rmdir(b.checkpoints), 0);
+    assert_int_equal(rmdir(b.path), 0);
+}
+
 /* A folder whose parent is a file. */
 static void test_cannot_make(void **state)
 {
@@ -175,8 +202,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_life),        cmocka_unit_test(test_given_path),
-        cmocka_unit_test(test_one_run),     cmocka_unit_test(test_cannot_make),
-        cmocka_unit_test(test_cannot_look),
+        cmocka_unit_test(test_one_run),     cmocka_unit_test(test_sweeps),
+        cmocka_unit_test(test_cannot_make), cmocka_unit_test(test_cannot_look),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
