@@ -148,6 +148,12 @@ extern const struct conf_table recipe_table;
 /* Defaults, file (may be NULL), assignments in order, then every cross-field check. -EINVAL. */
 int recipe_load(struct recipe *recipe, const char *path, const char *const *sets, size_t n_sets);
 
+/* --- recipe_check.c --- */
+
+/* recipe_load's checks across options: the same arguments, once the values are there. -EINVAL. */
+int recipe_check(const struct recipe *recipe, const char *path, const char *const *sets,
+                 size_t n_sets);
+
 /* What a training run asks beyond that: the method must be able to use it (method_check). The same
  * arguments, after a recipe_load that was fine. -EINVAL. */
 int recipe_trainable(const struct recipe *recipe, const char *path, const char *const *sets,
