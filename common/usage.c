@@ -26,8 +26,8 @@ const struct usage_exit usage_exits[] = {
     {EXIT_OK, "success"},
     {EXIT_USAGE, "the command line is wrong"},
     {EXIT_DATA, "data is missing, out of reach or damaged: a dataset, a file, a checkpoint"},
-    {EXIT_UNAVAILABLE, "nobody answers, or a disk is full"},
-    {EXIT_INTERNAL, "anything else: no memory, no space, a fault of the program"},
+    {EXIT_UNAVAILABLE, "nobody answers, an address cannot be had, or a disk is full"},
+    {EXIT_INTERNAL, "anything else: no memory, output lost, a fault of the program"},
     {EXIT_CONFIG, "a configuration, a recipe or a value in it is wrong"},
 };
 const size_t usage_exits_n = ARRAY_LEN(usage_exits);
