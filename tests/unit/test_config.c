@@ -2,6 +2,7 @@
 /* config: the example that we ship is understood, and what cannot work is refused with its line. */
 #include "test.h"
 
+#include "common/file.h"
 #include "loaderd/config.h"
 
 #include <errno.h>
@@ -49,6 +50,29 @@ static void test_example(void **state)
     assert_string_equal(config.datasets[1].path, "/srv/data/imagenet100/train");
     assert_string_equal(config.datasets[0].format, "folder");
     assert_int_equal(config_log_level(&config), LOG_INFO);
+}
+
+/* What it says of other machines: its lines that begin with "#: " in place of those of the same
+ * key. */
+static void test_example_for_other_machines(void **state)
+{
+    (void)state;
+    auto_free char *example = NULL;
+    size_t len;
+    assert_int_equal(file_read(TESTS_DIR "/../deploy/loaderd.yaml", 1 << 16, &example, &len), 0);
+    char text[1 << 13] = "";
+    for (char *line = strtok(example, "\n"); line; line = strtok(NULL, "\n")) {
+        if (strncmp(line, "listen:", 7) == 0 || strncmp(line, "tap:", 4) == 0)
+            continue;
+        const size_t used = strlen(text);
+        snprintf(text + used, sizeof text - used, "%s\n",
+                 strncmp(line, "#: ", 3) == 0 ? line + 3 : line);
+    }
+    if (load(text) < 0)
+        fail_msg("%s", err_text());
+    assert_string_equal(config.listen.v[0], "tcp://0.0.0.0:5555");
+    assert_string_equal(config.tap, "tcp://0.0.0.0:5556");
+    assert_true(config.insecure);
 }
 
 /* What the example shows are the defaults. */
@@ -123,7 +147,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_example),  cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_levels),   cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_insecure),
+        cmocka_unit_test(test_insecure), cmocka_unit_test(test_example_for_other_machines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
