@@ -177,8 +177,9 @@ static int on_batch(struct recv *r, uint32_t i, uint32_t c, double now_s)
     return 1;
 }
 
-/* A batch that is refused for now is asked again, elsewhere where that can be, and its loader is the
- * less worth asking. Neither a loader that fails at it nor one that is busy may do so for ever. */
+/* A batch that is refused for now is asked again, elsewhere where that can be, and its loader is
+ * the less worth asking. Neither a loader that fails at it nor one that is busy may do so for
+ * ever. */
 static int put_off(struct recv *r, uint32_t i, struct slot *slot, const struct wire_message *m,
                    double now_s)
 {
