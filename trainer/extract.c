@@ -16,9 +16,10 @@ void features_done(struct features *features)
     *features = (struct features){0};
 }
 
-static int features_make(struct features *f, size_t n, size_t d)
+static int features_make(struct features *f, const struct recv_info *info, size_t d)
 {
-    *f = (struct features){.n = n, .d = d};
+    const size_t n = info->samples;
+    *f = (struct features){.n = n, .d = d, .classes = info->classes};
     f->x = calloc(n * d, sizeof *f->x);
     f->labels = calloc(n, sizeof *f->labels);
     f->samples = calloc(n, sizeof *f->samples);
@@ -39,6 +40,7 @@ static int batch_add(struct model *model, const struct recv_batch *batch, struct
         f->labels[first + i] = h->labels[i];
         f->samples[first + i] = h->omega[i].sample;
     }
+    f->substituted += h->n_substituted;
     return model_infer(model, batch->model.run, batch->model.n_runs, f->x + first * f->d);
 }
 
@@ -59,7 +61,7 @@ int features_extract(struct model *model, const struct features_config *config,
     size_t done = 0;
     int rc = recv_open(&wanted, &recv);
     if (!rc)
-        rc = features_make(&f, recv_info(recv)->samples, (size_t)model_features(model));
+        rc = features_make(&f, recv_info(recv), (size_t)model_features(model));
     while (!rc) {
         struct recv_batch batch;
         rc = recv_next(recv, config->stop, &batch);

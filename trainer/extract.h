@@ -9,9 +9,11 @@
 
 struct features {
     size_t n, d;
-    float *x;         /* [n][d] */
-    int64_t *labels;  /* [n], -1 = none */
-    int64_t *samples; /* [n]: the sample that was seen (a substitute's, where one was bad) */
+    float *x;           /* [n][d] */
+    int64_t *labels;    /* [n], -1 = none */
+    int64_t *samples;   /* [n]: the sample that was seen (a substitute's, where one was bad) */
+    size_t substituted; /* rows whose own image was bad */
+    uint32_t classes;   /* of the dataset, those without images counted; 0: it has no labels */
 };
 
 /* Called for every batch after its features are in place, with the first row's number; for callers

@@ -44,6 +44,11 @@ int knn_accuracy(const struct features *bank, const struct features *query, doub
         rc = side_check("query", query);
     if (!rc && bank->d != query->d)
         rc = err_set(-EINVAL, "nearest neighbours: %zu features against %zu", query->d, bank->d);
+    if (!rc && bank->classes != query->classes)
+        rc = err_set(-EINVAL,
+                     "nearest neighbours: the bank has %u classes, the queries %u; give both the "
+                     "same class folders, empty ones where a class is missing",
+                     bank->classes, query->classes);
     if (rc)
         return rc;
     /* Only the bank's lengths change the order of a query's cosines. */

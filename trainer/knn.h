@@ -6,7 +6,8 @@
 #include "trainer/extract.h"
 
 /* The share of queries whose nearest bank row by cosine (ties: the lower row) has their label, in
- * [0,1]. -EINVAL when a side is empty, unlabelled or of another width. */
+ * [0,1]. -EINVAL when a side is empty, unlabelled, of another width or of another number of
+ * classes: a label is a class's place in its own set. */
 int knn_accuracy(const struct features *bank, const struct features *query, double *ret);
 
 #endif

@@ -89,6 +89,8 @@ static void test_all_in_order(void **state)
     assert_int_equal(extract(&seen, &f), 0);
     assert_int_equal(f.n, SAMPLES);
     assert_int_equal(f.d, model_features(model));
+    assert_int_equal(f.classes, 3); /* as the peer says */
+    assert_int_equal(f.substituted, 0);
     assert_int_equal(seen.n, 3);
     assert_int_equal(seen.first[2], 8);
     for (size_t i = 0; i < SAMPLES; i++) {

@@ -2,9 +2,11 @@
 /* knn: cosine, not distance, decides; sets that cannot be compared are refused. */
 #include "test.h"
 
+#include "common/err.h"
 #include "trainer/knn.h"
 
 #include <errno.h>
+#include <string.h>
 
 static void test_cosine_decides(void **state)
 {
@@ -47,6 +49,13 @@ static void test_refused(void **state)
     assert_int_equal(knn_accuracy(&empty, &good, &accuracy), -EINVAL);
     assert_int_equal(knn_accuracy(&good, &unlabelled, &accuracy), -EINVAL);
     assert_int_equal(knn_accuracy(&good, &wide, &accuracy), -EINVAL);
+    struct features other = good;
+    good.classes = 12;
+    other.classes = 2;
+    assert_int_equal(knn_accuracy(&good, &other, &accuracy), -EINVAL);
+    assert_non_null(strstr(err_text(), "12 classes"));
+    other.classes = 12;
+    assert_int_equal(knn_accuracy(&good, &other, &accuracy), 0);
 }
 
 int main(void)

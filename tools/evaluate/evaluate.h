@@ -58,4 +58,7 @@ void frozen_done(struct frozen *frozen);
 int frozen_features(struct frozen *frozen, const struct frozen_options *o, size_t which,
                     features_batch_fn on_batch, void *hint, struct features *ret);
 
+/* Where images were bad, says on standard output how many rows of the set are others'. */
+void features_tell_bad(const struct features *f, const char *set);
+
 #endif

@@ -140,6 +140,8 @@ int evaluate_features(int argc, char **argv)
         rc = features_write(frozen, &f, &v, o.out);
     if (!rc)
         printf("%s: %zu images, %zu features each\n", o.out, f.n, f.d);
+    if (!rc)
+        features_tell_bad(&f, o.frozen.datasets[0]);
     features_done(&f);
     free(v.pixels);
     if (frozen)

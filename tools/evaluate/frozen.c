@@ -105,3 +105,10 @@ int frozen_features(struct frozen *frozen, const struct frozen_options *o, size_
     };
     return features_extract(frozen->model, &config, ret);
 }
+
+void features_tell_bad(const struct features *f, const char *set)
+{
+    if (f->substituted)
+        printf("substituted %zu of %zu images of %s: they are bad, others stand in their place\n",
+               f->substituted, f->n, set);
+}

@@ -71,6 +71,10 @@ int evaluate_knn(int argc, char **argv)
         rc = knn_accuracy(&bank, &query, &accuracy);
     if (!rc)
         printf("knn_top1 %.2f %% of %zu images, bank of %zu\n", 100 * accuracy, query.n, bank.n);
+    if (!rc) {
+        features_tell_bad(&query, o.datasets[1]);
+        features_tell_bad(&bank, o.datasets[0]);
+    }
     features_done(&bank);
     features_done(&query);
     if (frozen)
