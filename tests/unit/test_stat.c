@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stat: known figures, far from zero as well, and a window that forgets. */
+/* stat: known figures, far from zero as well, and a clock that does not go back. */
 #include "test.h"
 
 #include "common/stat.h"
@@ -34,24 +34,6 @@ static void test_mean_is_stable(void **state)
     assert_true(fabs(stat_deviation(&s) - sqrt(1000.0 / 999)) < 1e-6);
 }
 
-static void test_rate(void **state)
-{
-    (void)state;
-    struct stat_rate r = {0};
-    assert_true(stat_rate_get(&r, 1000.5) == 0);
-    stat_rate_add(&r, 1000.5, 10);
-    assert_true(stat_rate_get(&r, 1000.5) == 10); /* over a second, not over nothing */
-    assert_true(fabs(stat_rate_get(&r, 1004.5) - 10.0 / 4) < 1e-12);
-    for (int i = 1; i < 40; i++)
-        stat_rate_add(&r, 1000.5 + i, 10);
-    double rate = stat_rate_get(&r, 1039.75); /* 16 bins of 10 over 15.75 s */
-    assert_true(fabs(rate - 160 / 15.75) < 1e-12);
-    assert_true(fabs(stat_rate_get(&r, 1047.0) - 80.0 / 15) < 1e-12); /* idle for half of it */
-    assert_true(stat_rate_get(&r, 1056) == 0);
-    stat_rate_add(&r, 2000.25, 4); /* what a bin held a turn of the ring ago is gone */
-    assert_true(fabs(stat_rate_get(&r, 2000.25) - 4 / 15.25) < 1e-12);
-}
-
 static void test_now(void **state)
 {
     (void)state;
@@ -64,7 +46,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mean),
         cmocka_unit_test(test_mean_is_stable),
-        cmocka_unit_test(test_rate),
         cmocka_unit_test(test_now),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
