@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 int evaluate_fail(int rc)
 {
@@ -33,11 +32,6 @@ int frozen_option(struct frozen_options *o, int c, const char *arg)
     }
 }
 
-static bool is_embedded(const struct recipe *recipe)
-{
-    return recipe->data.loaders.n == 1 && !strcmp(recipe->data.loaders.v[0], "embedded");
-}
-
 static const char *const embedded_names[] = {"first", "second"};
 
 /* The name under which loaders know datasets[which]. */
@@ -51,7 +45,7 @@ static int loaders_open(struct frozen *frozen, const struct frozen_options *o)
 {
     const struct recipe *r = &frozen->recipe;
     frozen->endpoints = r->data.loaders;
-    if (!is_embedded(r))
+    if (!recipe_embedded(r))
         return 0;
     struct embed_dataset datasets[ARRAY_LEN(o->datasets)];
     for (size_t i = 0; i < o->n_datasets; i++)

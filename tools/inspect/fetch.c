@@ -58,7 +58,7 @@ int fetch_option(struct fetch_options *o, int c, const char *arg)
 static int fetch_endpoint(struct fetch *fetch, const char *endpoint, struct conf_strs *ret)
 {
     const struct recipe *r = &fetch->recipe;
-    if (!strcmp(endpoint, "embedded")) {
+    if (recipe_embedded(r)) {
         const struct embed_dataset dataset = {r->data.dataset, r->data.path, r->data.format};
         const struct embed_config config = {.datasets = &dataset,
                                             .n_datasets = 1,
