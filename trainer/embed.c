@@ -38,6 +38,7 @@ struct embed {
     char folder[SOCKET_PATH_MAX];
     char endpoint[SOCKET_PATH_MAX + 8], tap[SOCKET_PATH_MAX + 8];
     pid_t pid; /* 0 = none, or already waited for */
+    int end;   /* below 0: it ended by itself */
     int notify_fd, log_fd;
     bool copying;
     pthread_t copier;
@@ -316,8 +317,9 @@ static void join_copier(struct embed *e)
     e->copying = false;
 }
 
-/* The child ended before READY: its exit code says of what kind, its last line says what. */
-static int ended_early(struct embed *e, int status)
+/* The child ended by itself: its exit code says of what kind, its last line says what; once it was
+ * READY, only where that is an error. */
+static int ended(struct embed *e, int status)
 {
     e->pid = 0;
     join_copier(e);
@@ -332,8 +334,9 @@ static int ended_early(struct embed *e, int status)
         if (kinds[i].exit == code)
             rc = kinds[i].error;
     const char *said = strstr(e->last_line, "error: ");
-    said = said ? said + strlen("error: ") : e->last_line;
-    if (said[0])
+    bool ready = atomic_load(&e->ready);
+    said = said ? said + strlen("error: ") : ready ? "" : e->last_line;
+    if (said[0] && !(ready && WIFSIGNALED(status)))
         return err_set(rc, "embedded loader: %s", said);
     if (WIFSIGNALED(status))
         return err_set(rc, "embedded loader: ended by signal %d", WTERMSIG(status));
@@ -350,7 +353,7 @@ static int wait_ready(struct embed *e, const volatile int *stop)
         if (rc < 0 && rc != -ETIMEDOUT)
             return rc;
         if (waitpid(e->pid, &status, WNOHANG) == e->pid)
-            return ended_early(e, status);
+            return ended(e, status);
         if (stop && *stop)
             return err_set(-EINTR, "stopped by a signal");
     }
@@ -402,6 +405,16 @@ const char *embed_endpoint(const struct embed *embed)
 const char *embed_tap(const struct embed *embed)
 {
     return embed->tap;
+}
+
+int embed_check(struct embed *e)
+{
+    int status;
+    if (e->pid > 0 && waitpid(e->pid, &status, WNOHANG) == e->pid)
+        e->end = ended(e, status);
+    else if (e->end < 0)
+        return err_set(e->end, "embedded loader: has ended");
+    return e->end;
 }
 
 /* SIGTERM, some patience, SIGKILL. */

@@ -27,6 +27,9 @@ struct embed_config {
 int embed_start(const struct embed_config *config, struct embed **ret);
 const char *embed_endpoint(const struct embed *embed); /* ipc://... */
 const char *embed_tap(const struct embed *embed);
+
+/* 0 while it runs; once it has ended, how: what ended it, or its exit code and last error. */
+int embed_check(struct embed *embed);
 void embed_stop(struct embed *embed); /* SIGTERM, waits for it; removes the socket folder */
 
 #endif

@@ -55,6 +55,9 @@ int features_extract(struct model *model, const struct features_config *config,
         .retry_s = config->retry_s,
         .epochs = 1,
         .stop = config->stop,
+        .embed = config->embed,
+        .tell = config->tell,
+        .tell_hint = config->tell_hint,
     };
     struct recv *recv = NULL;
     struct features f = {0};

@@ -25,7 +25,10 @@ struct features_config {
     const struct conf_strs *endpoints;
     uint32_t window;
     double deadline_s, retry_s;
-    const volatile int *stop;   /* as recv_next; may be NULL */
+    const volatile int *stop; /* as recv_next; may be NULL */
+    struct embed *embed;      /* these three as recv_config's */
+    void (*tell)(void *hint, const char *text);
+    void *tell_hint;
     features_batch_fn on_batch; /* may be NULL */
     void *hint;
 };

@@ -72,7 +72,8 @@ int loader_tick(struct loader *loader, struct loader_room *room, double now_s)
     if (loader->connected && now_s - loader->sent_s >= HANDSHAKE_AGAIN_S) {
         if (loader->state == LOADER_OPENING)
             send_open(loader, room, now_s);
-        else if (loader->state != LOADER_READY) /* a draining one may be a new one by now */
+        else if (loader->state == LOADER_HELLO ||
+                 loader->state == LOADER_DRAINING) /* a draining one may be a new one by now */
             send_hello(loader, room, now_s);
     }
     return lost;
@@ -175,6 +176,48 @@ uint32_t loader_choose(const struct loader *loaders, uint32_t n, uint32_t avoid)
         }
     }
     return best;
+}
+
+void loader_says(struct loader *loader, const char *text)
+{
+    size_t len = strlen(loader->endpoint);
+    if (strncmp(text, loader->endpoint, len) == 0 && strncmp(text + len, ": ", 2) == 0)
+        text += len + 2;
+    snprintf(loader->said, sizeof loader->said, "%s", text);
+}
+
+void loader_names(const struct loader *loaders, uint32_t n, char *ret, size_t cap)
+{
+    ret[0] = 0;
+    for (size_t i = 0, used = 0; i < n && used < cap; i++)
+        used +=
+            (size_t)snprintf(ret + used, cap - used, "%s%s", i ? ", " : "", loaders[i].endpoint);
+}
+
+void loader_words(const struct loader *loaders, uint32_t n, char *ret, size_t cap)
+{
+    ret[0] = 0;
+    for (size_t i = 0, used = 0; i < n && used < cap; i++)
+        if (loaders[i].said[0])
+            used += (size_t)snprintf(ret + used, cap - used, "; %s said: %s", loaders[i].endpoint,
+                                     loaders[i].said);
+}
+
+int loader_agrees(const struct loader *loader, const char *dataset, const struct recv_info *ours)
+{
+    const struct recv_info *theirs = &loader->info;
+    if (theirs->samples == ours->samples && theirs->batches == ours->batches &&
+        memcmp(theirs->session, ours->session, DIGEST_BYTES) == 0 &&
+        memcmp(theirs->fingerprint, ours->fingerprint, DIGEST_BYTES) == 0)
+        return 0;
+    char their_print[2 * DIGEST_BYTES + 1], our_print[2 * DIGEST_BYTES + 1];
+    digest_hex(theirs->fingerprint, their_print);
+    digest_hex(ours->fingerprint, our_print);
+    return err_set(-EBADMSG,
+                   "%s: its %s (%llu samples, %.8s) is not the one of this run (%llu "
+                   "samples, %.8s)",
+                   loader->endpoint, dataset, (unsigned long long)theirs->samples, their_print,
+                   (unsigned long long)ours->samples, our_print);
 }
 
 int loader_refusal(const struct loader *loader, enum wire_code code, const char *text)

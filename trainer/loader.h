@@ -8,11 +8,14 @@
 #include "proto/link.h"
 #include "trainer/recv.h"
 
+enum { LOADER_SAID_MAX = 256 };
+
 enum loader_state {
     LOADER_HELLO,    /* not connected, or Hello is out; nothing may be asked */
     LOADER_OPENING,  /* Welcome came; OpenSession is out */
     LOADER_READY,    /* batches may be asked */
     LOADER_DRAINING, /* it is ending: nothing new is asked until it comes back */
+    LOADER_LEFT_OUT, /* of no use to this run: nothing is asked until it is another daemon */
 };
 
 struct loader {
@@ -27,6 +30,7 @@ struct loader {
     double sent_s;         /* when the last Hello or OpenSession went out */
     double latency_s;      /* from asking to having, smoothed; 0 = not known yet */
     struct recv_info info; /* from SessionOpened */
+    char said[LOADER_SAID_MAX]; /* its last refusal, or what was wrong with its last message */
 };
 
 /* What all loaders of a recv share. */
@@ -65,6 +69,16 @@ uint32_t loader_choose(const struct loader *loaders, uint32_t n, uint32_t avoid)
 
 /* Begins the handshake again: it did not answer in time, or lost our session. */
 void loader_again(struct loader *loader, struct loader_room *room, double now_s);
+
+/* Keeps text as what it said; the endpoint in front of it is dropped. */
+void loader_says(struct loader *loader, const char *text);
+
+/* "A, B": their endpoints; "; A said: text" of each that said something. */
+void loader_names(const struct loader *loaders, uint32_t n, char *ret, size_t cap);
+void loader_words(const struct loader *loaders, uint32_t n, char *ret, size_t cap);
+
+/* Whether its session, just opened, is the run's; -EBADMSG says how its dataset differs. */
+int loader_agrees(const struct loader *loader, const char *dataset, const struct recv_info *ours);
 
 /* err_set with the endpoint and the loader's own text; the -errno that the code stands for. */
 int loader_refusal(const struct loader *loader, enum wire_code code, const char *text);

@@ -151,6 +151,7 @@ int plan_data(const struct recipe *r, const volatile int *stop, struct plan *pla
         .retry_s = r->data.retry < PLAN_PATIENCE_S ? r->data.retry : PLAN_PATIENCE_S,
         .epochs = 1,
         .stop = stop,
+        .embed = loaders.embed,
     };
     rc = recv_open(&config, &recv);
     if (rc == -ETIMEDOUT && !loaders.embed)

@@ -13,10 +13,12 @@
 #include "common/log.h"
 #include "common/stat.h"
 #include "trainer/answer.h"
+#include "trainer/embed.h"
 #include "trainer/loader.h"
 #include "trainer/ring.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,8 +28,9 @@ enum {
     CONTROL_OMEGAS = 64, /* room in a wire for every control message */
     WAIT_MS = 100,       /* at most so long without a look at the clock and the stop flag */
 };
-static const double AGAIN_S = 0.2;  /* after "try again later"; doubled by each failure */
-static const double OTHERS_S = 1.0; /* once one loader is ready, how long the others are awaited */
+static const double AGAIN_S = 0.2;   /* after "try again later"; doubled by each failure */
+static const double WAITING_S = 2.0; /* without any loader: then the user is told */
+static const double OTHERS_S = 1.0;  /* once one loader is ready, how long the others are awaited */
 
 struct cell {
     struct link_message message;
@@ -49,12 +52,26 @@ struct recv {
     struct recv_info info;
     struct recv_counts counts;
     double alone_since_s;   /* since when no loader is READY; 0 = one is */
+    bool told_alone;        /* ... and the user knows */
     double refused_since_s; /* since when requests are put off and no batch comes; 0 = not so */
     struct ring ring;
     struct cell *cells; /* [ring.n_slots + 1] */
     uint32_t *spare;    /* cells that hold nothing */
     uint32_t n_spare;
 };
+
+/* A line for the user, by way of our owner. */
+static void __attribute__((format(printf, 2, 3)))
+tell(const struct recv *r, const char *format, ...)
+{
+    char text[2 * ERR_TEXT_MAX];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (r->config.tell)
+        r->config.tell(r->config.tell_hint, text);
+}
 
 /* --- asking --- */
 
@@ -109,9 +126,9 @@ static int check_deadlines(struct recv *r, double now_s)
         struct loader *loader = &r->loader[slot->loader];
         if (++slot->misses == RING_FAILURES_MAX)
             return err_set(-ETIMEDOUT,
-                           "%s: batch %u of epoch %u was asked for %d times and never came",
+                           "%s: batch %u of epoch %u was asked for %d times and never came%s%s",
                            loader->endpoint, ring_index(&r->ring, p), ring_epoch(&r->ring, p),
-                           RING_FAILURES_MAX);
+                           RING_FAILURES_MAX, loader->said[0] ? "; it said: " : "", loader->said);
         slot->avoid |= 1u << slot->loader;
         if (r->n_loaders > 1)
             loader_cancel(loader, &r->room, slot->request);
@@ -173,13 +190,31 @@ static int on_batch(struct recv *r, uint32_t i, uint32_t c, double now_s)
     }
     slot->state = SLOT_HELD;
     slot->cell = c;
+    r->loader[i].said[0] = 0; /* what it said before has passed */
     r->refused_since_s = 0;
     return 1;
 }
 
+/* rc and err_text() say why this loader is of no use to the run. At the start that is the user's
+ * mistake and ends it; later it may be one machine's, and the others go on without it. */
+static int leave_out(struct recv *r, uint32_t i, int rc)
+{
+    uint32_t others = 0;
+    for (uint32_t k = 0; k < r->n_loaders; k++)
+        others += k != i && r->loader[k].state != LOADER_LEFT_OUT;
+    if (!r->settled || others == 0)
+        return rc;
+    char why[ERR_TEXT_MAX];
+    snprintf(why, sizeof why, "%s", err_text());
+    tell(r, "%s; the run goes on without it until it is started anew", why);
+    loader_says(&r->loader[i], why);
+    r->loader[i].state = LOADER_LEFT_OUT;
+    take_back_all(r, i);
+    return 0;
+}
+
 /* A batch that is refused for now is asked again, elsewhere where that can be, and its loader is
- * the less worth asking. Neither a loader that fails at it nor one that is busy may do so for
- * ever. */
+ * the less worth asking. Neither one that fails at it nor one that is busy may do so for ever. */
 static int put_off(struct recv *r, uint32_t i, struct slot *slot, const struct wire_message *m,
                    double now_s)
 {
@@ -214,43 +249,34 @@ static int on_error(struct recv *r, uint32_t i, const struct wire_message *m, do
     if (!slot)
         return 0;
     if (m->error.code != WIRE_UNKNOWN_SESSION && !m->error.retryable)
-        return loader_refusal(&r->loader[i], m->error.code, m->error.text);
+        return leave_out(r, i, loader_refusal(&r->loader[i], m->error.code, m->error.text));
     return put_off(r, i, slot, m, now_s);
-}
-
-static bool same_info(const struct recv_info *a, const struct recv_info *b)
-{
-    return a->samples == b->samples && a->batches == b->batches &&
-           memcmp(a->session, b->session, DIGEST_BYTES) == 0 &&
-           memcmp(a->fingerprint, b->fingerprint, DIGEST_BYTES) == 0;
 }
 
 /* A loader became READY: the first one says what the dataset is, all others must agree. */
 static int on_ready(struct recv *r, const struct loader *loader)
 {
-    if (!r->opened) {
-        r->info = loader->info;
-        if (r->info.batches == 0 || r->info.batches > UINT32_MAX)
-            return err_set(-ENODATA, "%s: %s has no batch of %u", loader->endpoint, r->spec.dataset,
-                           r->spec.batch);
-        if (r->info.batches != spec_batches(&r->spec, r->info.samples))
-            return err_set(-EPROTO, "%s: counts %llu batches an epoch in %llu samples",
-                           loader->endpoint, (unsigned long long)r->info.batches,
-                           (unsigned long long)r->info.samples);
-        ring_start(&r->ring, r->info.batches, r->config.epoch, r->config.index, r->config.epochs);
-        r->opened = true;
-        return 0;
-    }
-    if (same_info(&r->info, &loader->info))
-        return 0;
-    char theirs[2 * DIGEST_BYTES + 1], ours[2 * DIGEST_BYTES + 1];
-    digest_hex(loader->info.fingerprint, theirs);
-    digest_hex(r->info.fingerprint, ours);
-    return err_set(-EBADMSG,
-                   "%s: its %s (%llu samples, %.8s) is not the one of this run (%llu "
-                   "samples, %.8s)",
-                   loader->endpoint, r->spec.dataset, (unsigned long long)loader->info.samples,
-                   theirs, (unsigned long long)r->info.samples, ours);
+    if (r->opened)
+        return loader_agrees(loader, r->spec.dataset, &r->info);
+    r->info = loader->info;
+    if (r->info.batches == 0 || r->info.batches > UINT32_MAX)
+        return err_set(-ENODATA, "%s: %s has no batch of %u", loader->endpoint, r->spec.dataset,
+                       r->spec.batch);
+    if (r->info.batches != spec_batches(&r->spec, r->info.samples))
+        return err_set(-EPROTO, "%s: counts %llu batches an epoch in %llu samples",
+                       loader->endpoint, (unsigned long long)r->info.batches,
+                       (unsigned long long)r->info.samples);
+    ring_start(&r->ring, r->info.batches, r->config.epoch, r->config.index, r->config.epochs);
+    r->opened = true;
+    return 0;
+}
+
+/* err_text() says what is wrong with a message. It names no request, so it changes nothing. */
+static void unreadable(struct recv *r, uint32_t i)
+{
+    log_debug("%s: %s", r->loader[i].endpoint, err_text());
+    loader_says(&r->loader[i], err_text());
+    r->counts.unreadable++;
 }
 
 /* One message in cell c. 1: the cell is in use. */
@@ -259,12 +285,13 @@ static int on_message(struct recv *r, uint32_t i, uint32_t c, double now_s)
     struct cell *cell = &r->cells[c];
     struct loader *loader = &r->loader[i];
     if (wire_unpack(cell->wire, cell->message.body, cell->message.body_len, &cell->body) < 0) {
-        log_debug("%s: %s", loader->endpoint, err_text());
-        r->counts.late++;
+        unreadable(r, i);
         return 0;
     }
     if (cell->body.type == WIRE_BATCH)
         return on_batch(r, i, c, now_s);
+    if (cell->body.type == WIRE_ERROR)
+        loader_says(loader, cell->body.error.text);
     int rc = cell->body.type == WIRE_ERROR ? on_error(r, i, &cell->body, now_s) : 0;
     if (rc < 0)
         return rc;
@@ -274,7 +301,7 @@ static int on_message(struct recv *r, uint32_t i, uint32_t c, double now_s)
         take_back_all(r, i);
     if (rc >= 0 && !was_ready && loader->state == LOADER_READY)
         rc = on_ready(r, loader);
-    return rc < 0 ? rc : 0;
+    return rc < 0 ? leave_out(r, i, rc) : 0;
 }
 
 static int receive_all(struct recv *r, uint32_t i, double now_s)
@@ -287,7 +314,7 @@ static int receive_all(struct recv *r, uint32_t i, double now_s)
         if (rc != 1)
             cell_done(r, c);
         if (got == -EBADMSG) /* of no shape of ours; link dropped it */
-            r->counts.late++;
+            unreadable(r, i);
         else if (got < 0)
             return got == -EAGAIN ? 0 : got;
         if (rc < 0)
@@ -298,14 +325,23 @@ static int receive_all(struct recv *r, uint32_t i, double now_s)
 
 /* --- the loop --- */
 
-static int nobody(const struct recv *r)
+/* No loader is READY since alone_since_s: that of our own may have died, the user may wonder. */
+static int on_alone(struct recv *r, double now_s)
 {
-    char names[ERR_TEXT_MAX / 2] = "";
-    size_t used = 0;
-    for (uint32_t i = 0; i < r->n_loaders && used < sizeof names; i++)
-        used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "",
-                                 r->loader[i].endpoint);
-    return err_set(-ETIMEDOUT, "%s: no loader answered within %g s", names, r->config.retry_s);
+    char names[ERR_TEXT_MAX / 2], words[ERR_TEXT_MAX / 2];
+    double alone_s = now_s - r->alone_since_s;
+    bool over = alone_s >= r->config.retry_s;
+    int rc = r->config.embed ? embed_check(r->config.embed) : 0;
+    if (rc < 0 || (!over && (r->told_alone || alone_s < WAITING_S)))
+        return rc;
+    loader_names(r->loader, r->n_loaders, names, sizeof names);
+    loader_words(r->loader, r->n_loaders, words, sizeof words);
+    if (over)
+        return err_set(-ETIMEDOUT, "%s: no loader answered within %g s%s", names, r->config.retry_s,
+                       words);
+    tell(r, "waiting for %s%s", names, words);
+    r->told_alone = true;
+    return 0;
 }
 
 /* Everything that can be done without waiting. What has come is taken before any deadline is looked
@@ -323,15 +359,16 @@ static int pump(struct recv *r, double now_s)
             return rc;
         ready |= r->loader[i].state == LOADER_READY;
     }
-    if (ready)
+    if (ready) {
         r->alone_since_s = 0;
-    else if (r->alone_since_s == 0)
+        r->told_alone = false;
+    } else if (r->alone_since_s == 0) {
         r->alone_since_s = now_s;
-    else if (now_s - r->alone_since_s >= r->config.retry_s)
-        return nobody(r);
-    if (!r->settled)
-        return 0;
-    int rc = check_deadlines(r, now_s);
+    }
+    int rc = ready ? 0 : on_alone(r, now_s);
+    if (rc < 0 || !r->settled)
+        return rc;
+    rc = check_deadlines(r, now_s);
     return rc < 0 ? rc : ask(r, now_s);
 }
 

@@ -18,11 +18,16 @@ struct recv_config {
     uint32_t epoch, index;    /* the first batch wanted */
     uint32_t epochs;          /* ends after this many epochs from epoch 0 */
     const volatile int *stop; /* recv_open gives up with -EINTR when it is nonzero; or NULL */
+    struct embed *embed;      /* the loader, where it is our own: its death is an error at once */
+    void (*tell)(void *hint, const char *text); /* a line for the user; or NULL */
+    void *tell_hint;
 };
 
-/* Connects and opens the session at every loader that answers; -ETIMEDOUT naming the endpoints when
- * none did within retry_s; -EBADMSG when two loaders' datasets differ; a refusal by a loader
- * (unknown dataset, too small, ...) with its text and endpoint. */
+/* Connects and opens the session at every loader that answers; -ETIMEDOUT naming the endpoints, and
+ * what was last heard of them, when none did within retry_s; -EBADMSG when two loaders' datasets
+ * differ; a refusal by a loader (unknown dataset, too small, ...) with its text and endpoint.
+ * Later, among several, such a loader is left out with a word to the user, until it comes back as
+ * another daemon; it is an error when every one is left out. */
 int recv_open(const struct recv_config *config, struct recv **ret);
 void recv_close(struct recv *recv);
 
@@ -41,13 +46,16 @@ struct recv_batch {
 };
 
 /* The next batch in order, waiting for it. -ENODATA after the last; -ETIMEDOUT after retry_s
- * without any loader; -EINTR when *stop became nonzero (a signal). */
+ * without any loader, or with loaders that only put us off; -EIO, with the loader's text, for a
+ * batch that loaders fail at again and again; -EINTR when *stop became nonzero (a signal). */
 int recv_next(struct recv *recv, const volatile int *stop, struct recv_batch *ret);
 void recv_release(struct recv *recv, struct recv_batch *batch);
 
 struct recv_counts {
-    uint64_t batches, bytes, rerequests, crc_errors, late, disconnects, substituted;
-    double wait_s; /* time recv_next blocked */
+    uint64_t batches, bytes, rerequests, crc_errors, disconnects, substituted;
+    uint64_t late;       /* batches that were not asked for, or not any more */
+    uint64_t unreadable; /* messages that say nothing */
+    double wait_s;       /* time recv_next blocked */
 };
 const struct recv_counts *recv_counts(const struct recv *recv);
 

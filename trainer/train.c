@@ -122,6 +122,14 @@ static int check_place(struct train *t)
                    path, p->step, p->index, p->epoch, t->whole, batches_a_step(t), batches);
 }
 
+/* A line for the user, below the progress line. */
+static void tell(void *hint, const char *text)
+{
+    struct train *t = hint;
+    journal_break(t->journal);
+    log_warn("%s", text);
+}
+
 static int open_recv(struct train *t)
 {
     struct spec spec;
@@ -134,7 +142,10 @@ static int open_recv(struct train *t)
                                        .epoch = t->place.epoch,
                                        .index = t->place.index,
                                        .epochs = (uint32_t)t->recipe->optim.epochs,
-                                       .stop = t->config->stop};
+                                       .stop = t->config->stop,
+                                       .embed = t->loaders.embed,
+                                       .tell = tell,
+                                       .tell_hint = t};
     int rc = recv_open(&config, &t->recv);
     if (rc < 0)
         return rc;
@@ -209,7 +220,10 @@ static int extract(struct train *t, bool test, struct features *ret)
                                            .window = (uint32_t)t->recipe->data.window,
                                            .deadline_s = t->recipe->data.deadline,
                                            .retry_s = t->recipe->data.retry,
-                                           .stop = t->config->stop};
+                                           .stop = t->config->stop,
+                                           .embed = t->loaders.embed,
+                                           .tell = tell,
+                                           .tell_hint = t};
     return features_extract(t->model, &config, ret);
 }
 
@@ -254,10 +268,8 @@ static int guard(struct train *t)
 {
     int rc = guard_step(t->guard, t->place.step, t->saved, &t->losses);
     const char *warning = guard_warning(t->guard);
-    if (warning) {
-        journal_break(t->journal);
-        log_warn("%s", warning);
-    }
+    if (warning)
+        tell(t, warning);
     return rc;
 }
 

@@ -14,6 +14,17 @@ static char folder[] = "/tmp/augstream-test-XXXXXX";
 static char endpoint_a[64], endpoint_b[64];
 static struct script_peer a, b; /* too large for a stack */
 
+static char told[4][512]; /* what the user is told */
+static int n_told;
+
+static inline void on_tell(void *hint, const char *text)
+{
+    assert_ptr_equal(hint, told);
+    if (n_told < 4)
+        snprintf(told[n_told], sizeof told[0], "%s", text);
+    n_told++;
+}
+
 static inline int setup_all(void **state)
 {
     (void)state;
@@ -43,6 +54,7 @@ static inline int setup(void **state)
     b = a;
     b.endpoint = endpoint_b;
     b.server_epoch = 2000;
+    n_told = 0;
     return 0;
 }
 
@@ -66,7 +78,9 @@ static inline int open_recv(const struct wanted *w, struct recv **ret)
                                            .retry_s = w->retry_s > 0 ? w->retry_s : 20,
                                            .epoch = w->epoch,
                                            .index = w->index,
-                                           .epochs = w->epochs ? w->epochs : 2},
+                                           .epochs = w->epochs ? w->epochs : 2,
+                                           .tell = on_tell,
+                                           .tell_hint = told},
                      ret);
 }
 

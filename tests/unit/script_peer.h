@@ -34,6 +34,7 @@ struct script_peer {
     uint8_t fingerprint;      /* the first byte of it */
     enum wire_code open_code; /* not WIRE_OK: OpenSession is refused with it */
     bool open_retryable;      /* ... the first time only */
+    bool other_version;       /* it answers as a loader of another wire version would */
     peer_script_fn script;    /* NULL: answer everything well */
 
     atomic_uint hellos, opens, gets, cancels;
@@ -181,7 +182,10 @@ static inline void peer_message(struct script_peer *p, const struct wire_message
     switch (m->type) {
     case WIRE_HELLO:
         atomic_fetch_add(&p->hellos, 1);
-        peer_welcome(p);
+        if (p->other_version)
+            link_send(p->link, &p->from, "\x08\x02\x1a\x02\x08\x05", 6, NULL, 0);
+        else
+            peer_welcome(p);
         break;
     case WIRE_OPEN_SESSION:
         atomic_fetch_add(&p->opens, 1);

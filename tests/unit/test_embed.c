@@ -9,6 +9,7 @@
 #include "trainer/embed.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +54,12 @@ static int child(const char *config_path)
             if (r < 0)
                 return 97;
         }
+    if (strstr(config, "\"dies later\""))
+        raise(SIGKILL);
+    if (strstr(config, "\"fails later\"")) {
+        fputs("augstream-loaderd: error: the network is gone\n", stderr);
+        return EXIT_UNAVAILABLE;
+    }
     int got;
     sigwait(&term, &got);
     const char *mark =
@@ -113,6 +120,7 @@ static void test_runs(void **state)
     assert_memory_equal(embed_endpoint(e), "ipc:///tmp/augstream-test-", 26);
     assert_memory_equal(embed_tap(e), "ipc:///tmp/augstream-test-", 26);
     assert_string_not_equal(embed_endpoint(e), embed_tap(e));
+    assert_int_equal(embed_check(e), 0);
     char expected[1024];
     snprintf(expected, sizeof expected,
              "listen: \"%s\"\ntap: \"%s\"\nworkers: 3\nwindow: 5\nlog: warning\n"
@@ -160,6 +168,31 @@ static void test_ends_early(void **state)
     }
 }
 
+/* Once it was READY, who asks is told at once how it ended, and again when asking again. */
+static void test_ends_later(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        int code;
+        const char *says;
+    } rows[] = {
+        {"dies later", -EIO, "embedded loader: ended by signal 9"},
+        {"fails later", -ECONNREFUSED, "embedded loader: the network is gone"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct embed *e = NULL;
+        int rc = 0;
+        assert_int_equal(start(rows[i].name, NULL, &e), 0);
+        for (int waited_ms = 0; rc == 0 && waited_ms < 20000; waited_ms += 10, poll(NULL, 0, 10))
+            rc = embed_check(e);
+        assert_int_equal(rc, rows[i].code);
+        assert_string_equal(err_text(), rows[i].says);
+        assert_int_equal(embed_check(e), rows[i].code);
+        embed_stop(e);
+    }
+}
+
 static volatile int stop_flag;
 static void on_signal(int signal)
 {
@@ -200,7 +233,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_runs),       cmocka_unit_test(test_talkative),
         cmocka_unit_test(test_ends_early), cmocka_unit_test(test_stopped_before_ready),
-        cmocka_unit_test(test_no_binary),
+        cmocka_unit_test(test_no_binary),  cmocka_unit_test(test_ends_later),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -122,11 +122,25 @@ static void test_refusal_ends_it(void **state)
     assert_null(f.x);
 }
 
+/* A loader that has too little for one batch refuses with the code that also ends a good pass. */
+static void test_too_small(void **state)
+{
+    (void)state;
+    struct seen seen = {.n = 0};
+    struct features f = {0};
+    peer.open_code = WIRE_DATASET_TOO_SMALL;
+    assert_int_equal(extract(&seen, &f), -ENODATA);
+    assert_non_null(strstr(err_text(), "no such thing here"));
+    assert_null(f.x);
+    peer.open_code = WIRE_OK;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_all_in_order),
         cmocka_unit_test(test_refusal_ends_it),
+        cmocka_unit_test(test_too_small),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -254,6 +254,38 @@ static void test_refusals(void **state)
     }
 }
 
+/* One that is left out is not greeted again: only another connection can tell of another daemon. */
+static void test_left_out(void **state)
+{
+    (void)state;
+    make_ready();
+    loader.state = LOADER_LEFT_OUT;
+    assert_int_equal(loader_tick(&loader, &room, 100), 0);
+    assert_int_equal(say_welcome(5, 2, 100), 0);
+    assert_int_equal(loader.state, LOADER_LEFT_OUT);
+    expect_silence_until_ping();
+    assert_int_equal(loader_choose(&loader, 1, 0), 1);
+}
+
+static void test_words(void **state)
+{
+    (void)state;
+    struct loader l[3] = {{.endpoint = "ipc://x"}, {.endpoint = "tcp://y:1"}, {.endpoint = "z"}};
+    char text[64];
+    loader_names(l, 3, text, sizeof text);
+    assert_string_equal(text, "ipc://x, tcp://y:1, z");
+    loader_words(l, 3, text, sizeof text);
+    assert_string_equal(text, "");
+    loader_says(&l[0], "ipc://x: no");
+    loader_says(&l[2], "ipc://x: no");
+    loader_words(l, 3, text, sizeof text);
+    assert_string_equal(text, "; ipc://x said: no; z said: ipc://x: no");
+    loader_words(l, 3, text, 9); /* cut, not overrun */
+    assert_string_equal(text, "; ipc://");
+    loader_names(l, 3, text, 4);
+    assert_string_equal(text, "ipc");
+}
+
 /* Who should have it soonest: by speed and by what is in front; nobody that is full, not ready or
  * failed on it, but rather one that failed than none. */
 static void test_choose(void **state)
@@ -296,6 +328,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_comes_back_as_another, setup, teardown),
         cmocka_unit_test_setup_teardown(test_disconnect, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_left_out, setup, teardown),
+        cmocka_unit_test(test_words),
         cmocka_unit_test(test_choose),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -83,6 +83,12 @@ void frozen_done(struct frozen *frozen)
     *frozen = (struct frozen){0};
 }
 
+static void tell(void *hint, const char *text)
+{
+    (void)hint;
+    log_warn("%s", text);
+}
+
 int frozen_features(struct frozen *frozen, const struct frozen_options *o, size_t which,
                     features_batch_fn on_batch, void *hint, struct features *ret)
 {
@@ -94,6 +100,8 @@ int frozen_features(struct frozen *frozen, const struct frozen_options *o, size_
         .window = (uint32_t)frozen->recipe.data.window,
         .deadline_s = frozen->recipe.data.deadline,
         .retry_s = frozen->recipe.data.retry,
+        .embed = frozen->embed,
+        .tell = tell,
         .on_batch = on_batch,
         .hint = hint,
     };

@@ -87,6 +87,12 @@ static int fetch_recipe(struct recipe *recipe, const struct fetch_options *o)
     return recipe_load(recipe, o->recipe, sets, o->n_sets + 1);
 }
 
+static void tell(void *hint, const char *text)
+{
+    (void)hint;
+    log_warn("%s", text);
+}
+
 int fetch_open(struct fetch *fetch, const struct fetch_options *o)
 {
     struct conf_strs endpoints = {0};
@@ -106,6 +112,8 @@ int fetch_open(struct fetch *fetch, const struct fetch_options *o)
         .epoch = (uint32_t)o->epoch,
         .index = (uint32_t)o->index,
         .epochs = (uint32_t)o->epoch + 1,
+        .embed = fetch->embed,
+        .tell = tell,
     };
     rc = recv_open(&config, &fetch->recv);
     if (rc)
