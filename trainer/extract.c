@@ -76,8 +76,9 @@ int features_extract(struct model *model, const struct features_config *config,
         done += batch.header->n_samples;
         recv_release(recv, &batch);
     }
+    bool all = rc == -ENODATA && recv && done == f.n; /* not a refusal: no batch is left */
     recv_close(recv);
-    if (rc == -ENODATA && done == f.n) {
+    if (all) {
         *ret = f;
         return 0;
     }
