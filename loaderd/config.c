@@ -9,7 +9,9 @@
 #include "loaderd/source/source.h"
 #include "proto/endpoint.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -122,14 +124,20 @@ enum log_level config_log_level(const struct config *config)
     return (enum log_level)(LOG_ERROR + config->log);
 }
 
-/* Whether only this machine can reach the endpoint. */
+/* Whether only this machine can reach the endpoint, which has passed endpoint_check. A name that
+ * merely looks like an address may be anybody's. */
 static bool is_local(const char *endpoint)
 {
-    static const char *const local[] = {"ipc://", "tcp://127.", "tcp://localhost:", "tcp://[::1]:"};
-    for (size_t i = 0; i < ARRAY_LEN(local); i++)
-        if (strncmp(endpoint, local[i], strlen(local[i])) == 0)
-            return true;
-    return false;
+    static const char tcp[] = "tcp://";
+    if (strncmp(endpoint, tcp, strlen(tcp)) != 0)
+        return true;
+    char host[LINK_ENDPOINT_MAX];
+    snprintf(host, sizeof host, "%s", endpoint + strlen(tcp));
+    *strrchr(host, ':') = 0;
+    struct in_addr address;
+    if (inet_pton(AF_INET, host, &address) == 1)
+        return ntohl(address.s_addr) >> 24 == IN_LOOPBACKNET;
+    return strcmp(host, "localhost") == 0 || strcmp(host, "[::1]") == 0;
 }
 
 static int check_endpoint(const struct config *config, const char *path, const char *key,

@@ -137,8 +137,13 @@ static void test_insecure(void **state)
     (void)state;
     refused("listen: tcp://0.0.0.0:5555\n" SETS, 1, "insecure");
     refused("listen: tcp://*:5555\n" SETS, 1, "insecure");
+    refused("listen: tcp://127.evil.example:5555\n" SETS, 1, "insecure");
+    refused("listen: tcp://127.0.0.1.evil.example:5555\n" SETS, 1, "insecure");
+    refused("listen: tcp://localhost.evil.example:5555\n" SETS, 1, "insecure");
+    refused("listen: 'tcp://[::1]:1:5555'\n" SETS, 1, "insecure");
     refused("listen: ipc:///run/x\ntap: tcp://10.0.0.1:5556\n" SETS, 2, "insecure");
     assert_int_equal(load("listen: tcp://0.0.0.0:5555\ninsecure: true\n" SETS), 0);
+    assert_int_equal(load("listen: [tcp://127.0.0.1:1, 'tcp://127.9.8.7:*']\n" SETS), 0);
     assert_int_equal(load("listen: [tcp://localhost:1, 'tcp://[::1]:1']\n" SETS), 0);
 }
 
