@@ -4,8 +4,15 @@
 #include "trainer/loaders.h"
 
 #include <stdio.h>
+#include <string.h>
 
-static const char *const knn_names[] = {"knn-train", "knn-test"}; /* at a loader of our own */
+/* At a loader of our own: the first two that are not the dataset's own name. */
+static const char *knn_name(const struct recipe *r, bool test)
+{
+    static const char *const names[][2] = {{"knn-train", "knn-test"}, {"knn-bank", "knn-queries"}};
+    const char *ours = r->data.dataset;
+    return names[strcmp(ours, names[0][0]) == 0 || strcmp(ours, names[0][1]) == 0][test];
+}
 
 int loaders_open(const struct recipe *r, const volatile int *stop, struct loaders *ret)
 {
@@ -15,8 +22,8 @@ int loaders_open(const struct recipe *r, const volatile int *stop, struct loader
         return 0;
     const struct embed_dataset sets[] = {
         {r->data.dataset, r->data.path, r->data.format},
-        {knn_names[0], r->knn.train, r->data.format},
-        {knn_names[1], r->knn.test, r->data.format},
+        {knn_name(r, false), r->knn.train, r->data.format},
+        {knn_name(r, true), r->knn.test, r->data.format},
     };
     struct spec spec;
     recipe_spec(r, &spec);
@@ -44,6 +51,6 @@ void loaders_close(struct loaders *loaders)
 const char *loaders_knn(const struct loaders *loaders, const struct recipe *r, bool test)
 {
     if (loaders->embed)
-        return knn_names[test];
+        return knn_name(r, test);
     return test ? r->knn.test : r->knn.train;
 }

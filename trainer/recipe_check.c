@@ -103,6 +103,22 @@ static int check_names(const struct recipe *r, const struct origin *o)
     return 0;
 }
 
+/* What the loader's own configuration would refuse, in a file that nobody has seen.
+ * (test_recipe_check holds the formats against the loader's.) */
+static int check_embedded(const struct recipe *r, const struct origin *o)
+{
+    static const char letters[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+    if (!r->data.path[0])
+        return bad(o, "data.path", "embedded loaders need the dataset's path");
+    if (r->data.dataset[strspn(r->data.dataset, letters)])
+        return bad(o, "data.dataset", "'%s': embedded, a name is of letters, digits, '-' and '_'",
+                   r->data.dataset);
+    if (strcmp(r->data.format, "folder") != 0)
+        return bad(o, "data.format", "no dataset format is called '%s' (folder)", r->data.format);
+    return 0;
+}
+
 static int check_loaders(const struct recipe *r, const struct origin *o)
 {
     const struct conf_strs *l = &r->data.loaders;
@@ -110,9 +126,7 @@ static int check_loaders(const struct recipe *r, const struct origin *o)
         if (strcmp(l->v[i], RECIPE_EMBEDDED) == 0) {
             if (l->n > 1)
                 return bad(o, "data.loaders", "embedded stands alone");
-            if (!r->data.path[0])
-                return bad(o, "data.path", "embedded loaders need the dataset's path");
-            return 0;
+            return check_embedded(r, o);
         }
         if (strncmp(l->v[i], "tcp://", 6) != 0 && strncmp(l->v[i], "ipc://", 6) != 0)
             return bad(o, "data.loaders", "%s is no endpoint (tcp://host:port, ipc://path)",

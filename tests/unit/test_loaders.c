@@ -6,6 +6,7 @@
 #include "trainer/loaders.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,11 +43,29 @@ static void test_embedded(void **state)
     loaders_close(&loaders);
 }
 
+/* The sets for nearest neighbours never have the training set's name. */
+static void test_names_differ(void **state)
+{
+    (void)state;
+    static struct recipe r;
+    static const char *const datasets[] = {"flowers", "knn-train", "knn-test", "knn-bank"};
+    const struct loaders loaders = {.embed = (struct embed *)&r}; /* is only compared with NULL */
+    for (size_t i = 0; i < ARRAY_LEN(datasets); i++) {
+        snprintf(r.data.dataset, sizeof r.data.dataset, "%s", datasets[i]);
+        const char *train = loaders_knn(&loaders, &r, false),
+                   *test = loaders_knn(&loaders, &r, true);
+        assert_string_not_equal(train, datasets[i]);
+        assert_string_not_equal(test, datasets[i]);
+        assert_string_not_equal(train, test);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_named),
         cmocka_unit_test(test_embedded),
+        cmocka_unit_test(test_names_differ),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
 /* recipe_check: every check across options names key and place; what is fine together passes. */
 #include "test.h"
 
+#include "loaderd/source/source.h"
 #include "trainer/recipe.h"
 
 #include <errno.h>
@@ -53,6 +54,8 @@ static const struct {
     {"data.dataset=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
      "--set data.dataset: at most 63 bytes"},
     {"data.path=\"\"", "--set data.path: embedded loaders need"},
+    {"data.dataset=a.b", "--set data.dataset: 'a.b': embedded, a name is of letters, digits"},
+    {"data.format=tar", "--set data.format: no dataset format is called 'tar' (folder)"},
     {"data.loaders=[embedded, \"tcp://a:1\"]", "--set data.loaders: embedded stands alone"},
     {"data.loaders=[\"tcp://a:1\", embedded]", "--set data.loaders: embedded stands alone"},
     {"data.loaders=[\"http://a:1\"]", "--set data.loaders: http://a:1 is no endpoint"},
@@ -94,6 +97,23 @@ static const struct {
     {"knn.test=a", "--set knn.test: knn.train and knn.test go together"},
     {"views.sizes=96", "views.size"}, /* an unknown key: the nearest is named */
 };
+
+/* Every format that there is, and names that only other people's loaders know. */
+static void test_embedded(void **state)
+{
+    (void)state;
+    static struct recipe r;
+    char format[64];
+    const char *sets[] = {"run.name=r", "data.dataset=a-B_9", "data.path=/nowhere", format};
+    for (size_t i = 0; i < source_formats_n; i++) {
+        snprintf(format, sizeof format, "data.format=%s", source_formats[i].name);
+        assert_int_equal(recipe_load(&r, NULL, sets, ARRAY_LEN(sets)), 0);
+    }
+    sets[1] = "data.dataset=a.b";
+    sets[2] = "data.format=tar";
+    sets[3] = "data.loaders=[\"tcp://a:1\"]";
+    assert_int_equal(recipe_load(&r, NULL, sets, ARRAY_LEN(sets)), 0);
+}
 
 static void test_refused(void **state)
 {
@@ -212,9 +232,8 @@ static void test_views(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_line_numbers),
-        cmocka_unit_test(test_trainable),
+        cmocka_unit_test(test_embedded),     cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_line_numbers), cmocka_unit_test(test_trainable),
         cmocka_unit_test(test_views),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
