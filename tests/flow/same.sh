@@ -64,6 +64,6 @@ cmp "$dir/one" "$dir/two"
 
 # --steps ends early with the whole run's schedule; --resume takes it to the end.
 train steps --steps 125
-grep -q '^steps   125 of 125' "$dir/steps.out"
+grep -q '^steps   125 of 300 (stopped; --resume goes on)' "$dir/steps.out"
 train steps --resume
 same embedded steps

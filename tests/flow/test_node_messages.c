@@ -303,6 +303,9 @@ static void test_window(void **state)
     good->out = (struct wire_message){.type = WIRE_CANCEL, .cancel = {.request = 11}};
     client_send(good);
     client_ask(good, 20, 0, 5);
+    /* The answer to one too many says that the daemon has read so far. */
+    client_ask(good, 21, 0, 4);
+    client_expect_error(good, 21, WIRE_BUSY, true);
     kill(worker, SIGCONT);
     assert_same(client_batch(good, 10), first);
     client_batch(good, 12);

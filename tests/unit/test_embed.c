@@ -54,6 +54,9 @@ static int child(const char *config_path)
             if (r < 0)
                 return 97;
         }
+    const char *go = strstr(config, " later\"") ? getenv("TEST_EMBED_GO") : NULL;
+    while (go && access(go, F_OK) < 0) /* until it was seen READY */
+        poll(NULL, 0, 10);
     if (strstr(config, "\"dies later\""))
         raise(SIGKILL);
     if (strstr(config, "\"fails later\"")) {
@@ -181,15 +184,23 @@ static void test_ends_later(void **state)
         {"fails later", -ECONNREFUSED, "embedded loader: the network is gone"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char go[] = "/tmp/augstream-test-XXXXXX";
         struct embed *e = NULL;
         int rc = 0;
+        assert_non_null(mkdtemp(go));
+        char file[sizeof go + 8];
+        snprintf(file, sizeof file, "%s/go", go);
+        setenv("TEST_EMBED_GO", file, 1);
         assert_int_equal(start(rows[i].name, NULL, &e), 0);
+        assert_int_equal(mkdir(file, 0700), 0);
         for (int waited_ms = 0; rc == 0 && waited_ms < 20000; waited_ms += 10, poll(NULL, 0, 10))
             rc = embed_check(e);
         assert_int_equal(rc, rows[i].code);
         assert_string_equal(err_text(), rows[i].says);
         assert_int_equal(embed_check(e), rows[i].code);
         embed_stop(e);
+        rmdir(file);
+        rmdir(go);
     }
 }
 
