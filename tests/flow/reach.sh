@@ -24,7 +24,9 @@ ended() {
     [ "$(ls "$dir/runs/$1/checkpoints" | wc -l)" -eq 2 ] || fail "$1: what was learned is lost"
 }
 children() {
-    pgrep -P "$1" || fail "process $1 has no children"
+    child=$(cut -d ' ' -f 1 "/proc/$1/task/$1/children")
+    [ -n "$child" ] || fail "process $1 has no children"
+    echo "$child"
 }
 
 # A loader of its own that dies ends the run, though data.retry is an hour.
