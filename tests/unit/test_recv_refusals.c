@@ -60,13 +60,13 @@ static void test_busy_for_ever(void **state)
     (void)state;
     a.script = refuse_as_busy;
     peer_start(&a);
-    expect_end(&(struct wanted){.retry_s = 0.5}, -ETIMEDOUT, at_a("no batch within 0.5 s: later"));
+    expect_end(&(struct wanted){.retry_s = 2}, -ETIMEDOUT, at_a("no batch within 2 s: later"));
     peer_stop(&a);
     setup(NULL);
     a.script = refuse_as_unknown;
     peer_start(&a);
-    expect_end(&(struct wanted){.retry_s = 0.5}, -ETIMEDOUT,
-               at_a("no batch within 0.5 s: who are you"));
+    expect_end(&(struct wanted){.retry_s = 2}, -ETIMEDOUT,
+               at_a("no batch within 2 s: who are you"));
     peer_stop(&a);
 }
 
@@ -82,7 +82,7 @@ static void test_busy_in_between(void **state)
     struct recv *recv;
     a.script = refuse_every_other;
     peer_start(&a);
-    assert_int_equal(open_recv(&(struct wanted){.window = 1, .retry_s = 0.6}, &recv), 0);
+    assert_int_equal(open_recv(&(struct wanted){.window = 1, .retry_s = 0.9}, &recv), 0);
     expect_rest(recv, 0, 0, 2);
     recv_close(recv);
     peer_stop(&a);
@@ -210,10 +210,9 @@ static void test_other_version(void **state)
     a.other_version = true;
     peer_start(&a);
     assert_int_equal(open_recv(&(struct wanted){.retry_s = 2}, &recv), -ETIMEDOUT);
-    snprintf(
-        says, sizeof says,
-        "%s: no loader answered within 2 s; %s said: message: protocol version 2 instead of 1",
-        endpoint_a, endpoint_a);
+    snprintf(says, sizeof says,
+             "%s: no loader answered within 2 s; %s said: message: protocol version 2 instead of 1",
+             endpoint_a, endpoint_a);
     assert_string_equal(err_text(), says);
     peer_stop(&a);
 }
