@@ -172,6 +172,29 @@ static int check_datasets(const struct config *config, const char *path)
     return 0;
 }
 
+/* One place has one socket; only a port that the machine picks (*) is another one each time. */
+static bool same_place(const char *a, const char *b)
+{
+    const size_t len = strlen(a);
+    return strcmp(a, b) == 0 && (len < 2 || strcmp(a + len - 2, ":*") != 0);
+}
+
+static int check_places(const struct config *config, const char *path)
+{
+    const struct conf_strs *listen = &config->listen;
+    for (size_t i = 0; i < listen->n; i++) {
+        for (size_t j = 0; j < i; j++)
+            if (same_place(listen->v[i], listen->v[j]))
+                return err_set(-EINVAL, "%s:%d: listen: %s is there twice", path,
+                               conf_line("listen"), listen->v[i]);
+        if (same_place(listen->v[i], config->tap))
+            return err_set(-EINVAL,
+                           "%s:%d: tap: %s is listened on already: give it a place of its own",
+                           path, conf_line("tap"), config->tap);
+    }
+    return 0;
+}
+
 int config_load(struct config *config, const char *path)
 {
     memset(config, 0, sizeof *config);
@@ -184,5 +207,7 @@ int config_load(struct config *config, const char *path)
         r = check_endpoint(config, path, "listen", config->listen.v[i]);
     if (r == 0 && config->tap[0])
         r = check_endpoint(config, path, "tap", config->tap);
+    if (r == 0)
+        r = check_places(config, path);
     return r < 0 ? r : check_datasets(config, path);
 }

@@ -108,6 +108,10 @@ bad 78 'bad.yaml:1: listen: .*abstract' 's#ipc://.*a.sock#ipc://@loader#'
 bad 78 'bad.yaml:1: listen: .*at most 107' "s#a.sock#$(printf '%0120d' 0)#"
 bad 78 'bad.yaml:2: tap: .*path is missing' 's#ipc://.*tap.sock#ipc://#'
 
+bad 78 "bad.yaml:2: tap: ipc://$dir/a.sock is listened on already" 's#tap.sock#a.sock#'
+bad 78 "bad.yaml:1: listen: ipc://$dir/a.sock is there twice" \
+    "s#^listen: .*#listen: [ipc://$dir/a.sock, ipc://$dir/a.sock]#"
+
 # --- datasets ---
 
 mkdir "$dir/empty"
@@ -128,7 +132,6 @@ taken() {
 taken 69 "ipc://$dir/nosuch/a.sock: " "s#a.sock#nosuch/a.sock#"
 taken 69 "ipc://$dir/good.yaml: .*not a socket" "s#a.sock#good.yaml#"
 taken 69 'tcp://localhost:45671: .*no address of this machine' 's#ipc://.*a.sock#tcp://localhost:45671#'
-taken 69 "ipc://$dir/a.sock: another process listens there" "s#^listen: .*#listen: [ipc://$dir/a.sock, ipc://$dir/a.sock]#"
 
 # --- one batch, however it is made ---
 

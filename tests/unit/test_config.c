@@ -125,6 +125,10 @@ static void test_refused(void **state)
     refused("listen: [ipc:///run/x, tcp://127.0.0.1]\n" SETS, 1,
             "tcp://127.0.0.1: not tcp://host:port");
     refused("listen: ipc:///run/x\ntap: ipc://@x\n" SETS, 2, "tap: ipc://@x");
+    refused("listen: ipc:///run/x\ntap: ipc:///run/x\n" SETS, 2,
+            "tap: ipc:///run/x is listened on");
+    refused("listen: [ipc:///run/y, ipc:///run/x, ipc:///run/y]\n" SETS, 1,
+            "listen: ipc:///run/y is there twice");
     refused("listen: ipc:///run/x\ndatasets:\n  a: {path: /a, format: papyrus}\n", 3, "papyrus");
     refused("listen: ipc:///run/x\n", 0, "datasets");
     refused(SETS, 0, "listen");
@@ -145,6 +149,7 @@ static void test_insecure(void **state)
     assert_int_equal(load("listen: tcp://0.0.0.0:5555\ninsecure: true\n" SETS), 0);
     assert_int_equal(load("listen: [tcp://127.0.0.1:1, 'tcp://127.9.8.7:*']\n" SETS), 0);
     assert_int_equal(load("listen: [tcp://localhost:1, 'tcp://[::1]:1']\n" SETS), 0);
+    assert_int_equal(load("listen: [tcp://127.0.0.1:*, tcp://127.0.0.1:*]\n" SETS), 0);
 }
 
 int main(void)
