@@ -143,6 +143,20 @@ sed 's/, loaders: .*}/}/' "$dir/recipe.yaml" >"$dir/bare.yaml"
 "$inspect" batch "$at" --recipe "$dir/bare.yaml" --epoch 1 --index 2 --out "$dir/c.safetensors" >/dev/null
 cmp "$dir/a.safetensors" "$dir/c.safetensors"
 refused 78 'data.path' "$inspect" batch embedded --recipe "$dir/recipe.yaml" --out "$dir/x"
+# data.retry is how long a fetch waits for a loader.
+refused 69 'nobody.sock: no loader answered within 1 s' \
+    "$inspect" batch "ipc://$dir/nobody.sock" --recipe "$dir/recipe.yaml" --set data.retry=1 --out "$dir/x"
+refused 69 'nobody.sock: no loader answered within 1 s' \
+    "$inspect" sheet "ipc://$dir/nobody.sock" --recipe "$dir/recipe.yaml" --set data.retry=1 --out "$dir/x"
+# Both files or neither, and a folder is no file to write.
+mkdir "$dir/folder"
+refused 65 "$dir/folder: " "$inspect" batch "$at" --recipe "$dir/recipe.yaml" --out "$dir/folder"
+refused 65 "$dir/folder: " "$inspect" sheet "$at" --recipe "$dir/recipe.yaml" --out "$dir/folder"
+refused 65 "$dir/none/o.jsonl: " \
+    "$inspect" batch "$at" --recipe "$dir/recipe.yaml" --out "$dir/x" --omega "$dir/none/o.jsonl"
+refused 65 "$dir/folder: " "$inspect" batch "$at" --recipe "$dir/recipe.yaml" --out "$dir/x" --omega "$dir/folder"
+refused 65 "$dir/folder: " "$inspect" batch "$at" --recipe "$dir/recipe.yaml" --out "$dir/folder" --omega "$dir/x"
+! ls "$dir" | grep tmp || { echo 'a temporary file is left'; exit 1; }
 refused 69 'nobody.sock' "$inspect" stream "ipc://$dir/nobody.sock" --timeout 1
 [ ! -e "$dir/x" ]
 

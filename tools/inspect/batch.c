@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { LINE_MAX_BYTES = 1024 };
 
@@ -107,22 +108,35 @@ static int tensors_write(const struct fetch *fetch, const char *path)
     return rc;
 }
 
-static int omega_write(const struct fetch *fetch, const char *path)
+/* All of it into out, which is not yet in its place. */
+static int omega_begin(const struct fetch *fetch, const char *path, struct file_write *out)
 {
     const struct wire_batch *h = fetch->batch.header;
-    struct file_write out = {0};
-    int rc = file_write_begin(&out, path);
+    int rc = file_write_begin(out, path);
     for (uint32_t i = 0; !rc && i < h->n_views * h->n_samples; i++) {
         char line[LINE_MAX_BYTES];
         const struct omega_place place = {h->epoch, h->index, i / h->n_samples,
                                           h->sizes[i / h->n_samples], h->labels[i % h->n_samples]};
         omega_json(&h->omega[i], &place, line, sizeof line);
-        if (fprintf(out.out, "%s\n", line) < 0)
+        if (fprintf(out->out, "%s\n", line) < 0)
             rc = err_set(-EIO, "%s: write failed", path);
     }
+    return rc;
+}
+
+/* Both files or neither. */
+static int files_write(const struct fetch *fetch, const struct options *o)
+{
+    struct file_write omega = {0};
+    int rc = o->omega ? omega_begin(fetch, o->omega, &omega) : 0;
     if (!rc)
-        rc = file_write_commit(&out);
-    file_write_abort(&out);
+        rc = tensors_write(fetch, o->out);
+    if (!rc && o->omega) {
+        rc = file_write_commit(&omega);
+        if (rc)
+            unlink(o->out);
+    }
+    file_write_abort(&omega);
     return rc;
 }
 
@@ -139,9 +153,7 @@ int inspect_batch(int argc, char **argv)
     struct fetch *fetch = calloc(1, sizeof *fetch);
     rc = fetch ? fetch_open(fetch, &o.fetch) : err_set(-ENOMEM, "out of memory");
     if (!rc)
-        rc = tensors_write(fetch, o.out);
-    if (!rc && o.omega)
-        rc = omega_write(fetch, o.omega);
+        rc = files_write(fetch, &o);
     if (!rc)
         printf("%s: epoch %u batch %u, %u views of %u samples, %u substituted\n", o.out,
                fetch->batch.header->epoch, fetch->batch.header->index, fetch->batch.header->n_views,

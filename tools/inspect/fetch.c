@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FETCH_RETRY_S = 10 };
-
 int inspect_number(const char *name, const char *text, int64_t low, int64_t high, int64_t *ret)
 {
     char *end;
@@ -108,7 +106,7 @@ int fetch_open(struct fetch *fetch, const struct fetch_options *o)
         .endpoints = &endpoints,
         .window = 1,
         .deadline_s = fetch->recipe.data.deadline,
-        .retry_s = FETCH_RETRY_S,
+        .retry_s = fetch->recipe.data.retry,
         .epoch = (uint32_t)o->epoch,
         .index = (uint32_t)o->index,
         .epochs = (uint32_t)o->epoch + 1,
