@@ -25,7 +25,8 @@ static const struct usage_option rows[] = {
     {"format", "jsonl", 'f', "one JSON object a view: the only format"},
     {"count", "N", 'c', "end after N views (default: go on)"},
     {"timeout", "SECONDS", 't',
-     "give up when no loader answers for so long, 1 to 86400 (default 10)"},
+     "give up when no loader answers, or none that can be read, for so long, 1 to 86400 (default "
+     "10)"},
 };
 
 const struct usage inspect_stream_usage = {
@@ -99,30 +100,63 @@ static int tap_wait(struct link *link, const struct options *o, double *away_sin
     }
 }
 
+/* Since when a loader has not been there, and since when all that comes is of no use; 0: it is. */
+struct silence {
+    double away, useless;
+};
+
+/* The next message of the tap. -EBADMSG when it is none, with the reason; -EAGAIN when there is no
+ * message after all. */
+static int tap_receive(struct link *link, struct wire *wire, struct link_message *message,
+                       struct wire_message *tap)
+{
+    int rc = link_receive(link, message);
+    if (!rc)
+        rc = wire_unpack(wire, message->body, message->body_len, tap);
+    if (!rc && tap->type != WIRE_TAP)
+        rc = err_set(-EBADMSG, "it is not a tap's");
+    return rc;
+}
+
+/* A message that cannot be read costs what it told and no more: said once, until one can be. */
+static int pass_over(const struct options *o, struct silence *silence)
+{
+    const double now = stat_now();
+    if (silence->useless == 0) {
+        silence->useless = now;
+        log_warn("%s: a message is passed over: %s", o->endpoint, err_text());
+    }
+    return now - silence->useless > (double)o->timeout
+               ? err_set(-EBADMSG, "%s: nothing that can be read came for %lld s", o->endpoint,
+                         (long long)o->timeout)
+               : 0;
+}
+
 static int stream(struct link *link, struct wire *wire, const struct options *o)
 {
     struct link_message message = {0};
     struct wire_message *tap = malloc(sizeof *tap);
     if (!tap)
         return err_set(-ENOMEM, "out of memory");
-    double away_since = stat_now();
+    struct silence silence = {.away = stat_now()};
     uint64_t server = 0, next = 0;
     int64_t left = o->count ? o->count : -1;
     int rc = 0;
     while (!rc && left) {
-        rc = tap_wait(link, o, &away_since);
+        rc = tap_wait(link, o, &silence.away);
         if (!rc)
-            rc = link_receive(link, &message);
+            rc = tap_receive(link, wire, &message, tap);
         if (rc == -EAGAIN || rc == -EINTR) {
             rc = 0;
             continue;
         }
-        if (!rc)
-            rc = wire_unpack(wire, message.body, message.body_len, tap);
-        if (!rc && tap->type != WIRE_TAP)
-            rc = err_set(-EBADMSG, "%s: not a tap", o->endpoint);
+        if (rc == -EBADMSG) {
+            rc = pass_over(o, &silence);
+            continue;
+        }
         if (rc)
             break;
+        silence.useless = 0;
         if (tap->tap.server_epoch == server && tap->tap.sequence != next)
             printf("{\"gap\":{\"batches\":%llu}}\n",
                    (unsigned long long)(tap->tap.sequence - next));
