@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
     SIDE_MIN = 16,
@@ -53,7 +54,8 @@ static const struct usage usage = {
     .about = "Makes JPEG files DIR/train/KIND/NNNNN.jpg and DIR/test/KIND/NNNNN.jpg: a "
              "dataset to try augstream with. Kinds differ in the colour of their petals, in "
              "how many they are, in size and in place, which are what augmentation hides. The same "
-             "arguments give the same files.",
+             "arguments give the same files: what an earlier run with larger counts made in DIR is "
+             "removed.",
     .options = rows,
     .n_options = ARRAY_LEN(rows),
     .sections = sections,
@@ -130,6 +132,25 @@ struct split {
     uint32_t first;
 };
 
+/* "/NNNNN.jpg" below the folder of a kind, whose path takes `used` bytes. */
+static void picture_name(char *path, size_t cap, int used, long number)
+{
+    snprintf(path + used, cap - (size_t)used, "/%05ld.jpg", number);
+}
+
+/* What an earlier run made beyond this one's count: its numbers have no gap. */
+static int older_remove(char *path, size_t cap, int used, long first)
+{
+    for (long i = first; i < COUNT_MAX; i++) {
+        picture_name(path, cap, used, i);
+        if (unlink(path) != 0)
+            return errno == ENOENT ? 0
+                                   : err_set(-errno, "%s: an older picture cannot be removed: %s",
+                                             path, strerror(errno));
+    }
+    return 0;
+}
+
 static int split_make(const struct options *o, const struct split *split, uint8_t *rgb)
 {
     for (uint32_t k = 0; k < flower_kinds_n; k++) {
@@ -141,9 +162,11 @@ static int split_make(const struct options *o, const struct split *split, uint8_
             uint32_t sides[2], n = split->first + (uint32_t)i;
             picture_sides(o, k, n, sides);
             flower_draw(&flower_kinds[k], (uint64_t)o->seed, n, sides[0], sides[1], rgb);
-            snprintf(path + used, sizeof path - (size_t)used, "/%05ld.jpg", i);
+            picture_name(path, sizeof path, used, i);
             rc = jpeg_write(path, rgb, sides[0], sides[1], QUALITY);
         }
+        if (!rc)
+            rc = older_remove(path, sizeof path, used, split->count);
         if (rc)
             return rc;
     }
