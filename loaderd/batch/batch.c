@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* batch: takes a session, an epoch and an index, gives tasks, then a header. A stand-in is chosen
- * by its number of attempts alone, so a sample already known to be bad is passed over without being
- * tried and the choice comes out the same as if it had been. */
+ * by its number of attempts alone, so a sample whose file is known to be bad for every crop
+ * is passed over without being tried and the choice comes out the same as if it had been. */
 #include "loaderd/batch/batch.h"
 
 #include "common/crc32c.h"

@@ -22,8 +22,11 @@ void dataset_done(struct dataset *dataset); /* fine on a zeroed struct */
 /* Notes a bad sample; true when it was not known before. */
 bool dataset_mark(struct dataset *dataset, uint32_t sample, enum wire_fault fault);
 
-/* Why a sample need not be tried again, or FAULT_NONE. Unreadable bytes may be read another day
- * (a network file system came back), so they are noted, and still tried. */
+/* Why a sample need not be tried again, or FAULT_NONE. Only what is true of the file whatever is
+ * asked of it: what came before must not be seen in a batch. Damage may lie outside another crop,
+ * another crop may need less memory, a busy machine may be quicker and unreadable bytes may be read
+ * another day, so these are noted, and still tried. A file on which the decoder died is not: each
+ * try costs a worker. */
 enum wire_fault dataset_fault(const struct dataset *dataset, uint32_t sample);
 
 #endif

@@ -83,8 +83,8 @@ static void make(uint32_t index, uint32_t window)
         assert_true(n > 0);
         const struct task_render *task = &tasks[--n];
         if (is_bad(task->item.sample)) {
-            dataset_mark(&dataset, task->item.sample, FAULT_TRUNCATED);
-            assert_int_equal(batch_replace(batch, task->position, FAULT_TRUNCATED), 0);
+            dataset_mark(&dataset, task->item.sample, FAULT_NOT_IMAGE);
+            assert_int_equal(batch_replace(batch, task->position, FAULT_NOT_IMAGE), 0);
         } else {
             render(task);
             batch_place(batch, task->position);
@@ -144,7 +144,7 @@ static void test_sealed(void **state)
         }
         assert_int_equal(header->substituted[s].position, i);
         assert_int_equal(header->substituted[s].sample, scheduled);
-        assert_int_equal(header->substituted[s].fault, FAULT_TRUNCATED);
+        assert_int_equal(header->substituted[s].fault, FAULT_NOT_IMAGE);
         s++;
     }
     assert_int_equal(header->n_substituted, s);
