@@ -197,15 +197,13 @@ static uint8_t darken(uint32_t value, uint32_t ink)
     return (uint8_t)((product + (product >> 8)) >> 8);
 }
 
-/* cmyk: ink, 255 = full; Adobe's files store it inverted. */
-static void cmyk_to_rgb(const uint8_t *cmyk, uint32_t w, bool inverted, uint8_t *rgb)
+/* cmyk: 255 = no ink, which is how Adobe stores it and what Pillow takes every file for, marked as
+ * Adobe's or not. */
+static void cmyk_to_rgb(const uint8_t *cmyk, uint32_t w, uint8_t *rgb)
 {
-    const uint8_t flip = inverted ? 255 : 0;
-    for (uint32_t i = 0; i < w; i++, cmyk += 4, rgb += 3) {
-        const uint32_t light = 255u - (cmyk[3] ^ flip);
+    for (uint32_t i = 0; i < w; i++, cmyk += 4, rgb += 3)
         for (int c = 0; c < 3; c++)
-            rgb[c] = darken(light, cmyk[c] ^ flip);
-    }
+            rgb[c] = darken(cmyk[3], cmyk[c] ^ 255u);
 }
 
 static void read_rgb(struct jpeg_decompress_struct *cinfo, struct image *image)
@@ -226,7 +224,7 @@ static void read_cmyk(struct jpeg_decompress_struct *cinfo, struct image *image)
     JSAMPARRAY line = cinfo->mem->alloc_sarray((j_common_ptr)cinfo, JPOOL_IMAGE, 4 * w, 1);
     for (uint32_t y = 0; y < image->window.rows; y++) {
         jpeg_read_scanlines(cinfo, line, 1);
-        cmyk_to_rgb(line[0], w, cinfo->saw_Adobe_marker, image->rgb + 3 * (size_t)w * y);
+        cmyk_to_rgb(line[0], w, image->rgb + 3 * (size_t)w * y);
     }
 }
 

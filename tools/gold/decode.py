@@ -85,7 +85,11 @@ def jpegs(gold, image):
     gold.good("jpeg 4:2:2 restart", encoded(image, "JPEG", subsampling=1), tolerance=IDCT)
     gold.good("jpeg progressive", encoded(image, "JPEG", progressive=True), tolerance=IDCT)
     gold.good("jpeg gray", encoded(image.convert("L"), "JPEG"), tolerance=IDCT)
-    gold.good("jpeg cmyk adobe", encoded(image.convert("CMYK"), "JPEG"), tolerance=IDCT)
+    cmyk = encoded(image.convert("CMYK"), "JPEG")
+    gold.good("jpeg cmyk adobe", cmyk, tolerance=IDCT)
+    app14 = cmyk.index(b"\xff\xee")
+    unmarked = cmyk[:app14] + cmyk[app14 + 2 + int.from_bytes(cmyk[app14 + 2:app14 + 4], "big"):]
+    gold.good("jpeg cmyk unmarked", unmarked, tolerance=IDCT)
     for k in range(1, 9):
         data = encoded(image, "JPEG", exif=exif(k, big=k % 2 == 0))
         upright = Image.open(io.BytesIO(data)).convert("RGB")
