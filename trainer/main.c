@@ -15,16 +15,26 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { SETS_MAX = 64 };
 
 static volatile int stop; /* a signal came */
 
-/* The first signal asks for a good end; the handler is then gone, so the second one ends us. */
-static void on_signal(int signal)
+/* The first signal asks for a good end. A later one ends us, if it comes a second after the first
+ * or more: timeout and others signal a process and then its group, and mean one end. */
+static void on_signal(int number)
 {
-    (void)signal;
-    stop = 1;
+    static struct timespec first;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (!stop) {
+        first = now;
+        stop = 1;
+    } else if (now.tv_sec - first.tv_sec > (now.tv_nsec < first.tv_nsec)) {
+        signal(number, SIG_DFL);
+        raise(number); /* delivered when this handler returns */
+    }
 }
 
 /* A handler, for what is ignored stays so in the programs that are started; one that is caught does
@@ -38,7 +48,7 @@ static void on_pipe(int signal)
  * sizes, and a pipe whose reader went away, are errors of the write that meets them. */
 static void catch_signals(void)
 {
-    struct sigaction action = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND}, hangup;
+    struct sigaction action = {.sa_handler = on_signal}, hangup;
     const struct sigaction pipe = {.sa_handler = on_pipe, .sa_flags = SA_RESTART};
     sigemptyset(&action.sa_mask);
     sigaction(SIGPIPE, &pipe, NULL);
@@ -65,7 +75,7 @@ static const struct usage_section sections[] = {
     {"Signals",
      "SIGTERM, SIGINT and a terminal's SIGHUP write a checkpoint and end the run with exit code "
      "0; --resume goes on with it. Before the first step there is nothing to keep: the code is "
-     "70. A second signal of the same kind ends the program at once."},
+     "70. A signal that comes a second or more after the first one ends the program at once."},
     {"Files",
      "In the run folder: recipe.yaml (every key, as the run had it), metrics.jsonl (a line a "
      "step), events.out.tfevents.* (TensorBoard), checkpoints/step-NNNNNNNN.safetensors (all "

@@ -162,6 +162,8 @@ int plan_data(const struct recipe *r, const volatile int *stop, struct plan *pla
     plan->samples = recv_info(recv)->samples;
     plan->batches = recv_info(recv)->batches;
     rc = method_check_classes(r, recv_info(recv)->classes);
+    if (rc == 0)
+        rc = schedule_steps(r, plan->batches, &plan->steps);
     recv_close(recv);
     return rc;
 }
@@ -264,10 +266,9 @@ static void print_data(const struct recipe *r, const struct plan *p, FILE *out)
                 r->data.batch * r->optim.accumulate);
         return;
     }
-    uint64_t accumulate = (uint64_t)r->optim.accumulate;
     fprintf(out, "%" PRIu64 " images, %.6g steps an epoch, %" PRIu64 " in %" PRId64 " epochs\n",
-            p->samples, (double)p->batches / (double)accumulate,
-            (uint64_t)r->optim.epochs * p->batches / accumulate, r->optim.epochs);
+            p->samples, (double)p->batches / (double)r->optim.accumulate, p->steps,
+            r->optim.epochs);
 }
 
 static void print_optim(const struct recipe *r, FILE *out)

@@ -29,6 +29,7 @@ struct plan {
     uint64_t bytes[PLAN_MEMORY];
     bool data_known;
     uint64_t samples, batches; /* of an epoch */
+    uint64_t steps;            /* of the run */
 };
 
 /* All but the data: the model is built and takes a step on a back end that computes nothing

@@ -3,7 +3,11 @@
  * thread. Owner: train. Does not touch parameters. */
 #include "trainer/schedule.h"
 
+#include "common/err.h"
+
 #include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 
 void schedule_init(struct schedule *schedule, const struct recipe *recipe, uint64_t epoch_batches)
@@ -21,6 +25,16 @@ void schedule_init(struct schedule *schedule, const struct recipe *recipe, uint6
         .momentum_cosine = recipe->method.momentum_schedule == MOMENTUM_COSINE,
         .frozen = (uint64_t)recipe->method.prototypes.frozen,
     };
+}
+
+int schedule_steps(const struct recipe *recipe, uint64_t epoch_batches, uint64_t *ret)
+{
+    uint64_t batches = (uint64_t)recipe->optim.epochs * epoch_batches;
+    *ret = batches / (uint64_t)recipe->optim.accumulate;
+    if (*ret > 0)
+        return 0;
+    return err_set(-EINVAL, "optim.accumulate: %" PRId64 " batches; the run has only %" PRIu64,
+                   recipe->optim.accumulate, batches);
 }
 
 /* t in the schedule's unit, and how many of these an epoch has. */

@@ -26,6 +26,10 @@ struct rates {
 
 void schedule_init(struct schedule *schedule, const struct recipe *recipe, uint64_t epoch_batches);
 
+/* How many steps a run has. -EINVAL: not one, for optim.accumulate takes more batches than there
+ * are. */
+int schedule_steps(const struct recipe *recipe, uint64_t epoch_batches, uint64_t *ret);
+
 /* step counts from 0 over the whole run; t counts epochs or steps by the unit. Warm-up over W of
  * them: lr (t + 1) / W. Then lr/2 (1 + cos(pi (t - W) / (T - W))), PyTorch's CosineAnnealingLR with
  * eta_min 0. */

@@ -50,8 +50,8 @@ struct train {
     struct model_losses losses; /* of the last step */
     double begin_s, away_s;     /* away: not stepping (evaluation, checkpoints) */
     double knn_first, knn_last; /* below 0: not measured */
-    bool epoch_end;             /* the last step ended an epoch */
-    bool torn;                  /* within a step, or a guard objects: no state to keep */
+    uint32_t epochs_before, epochs_done; /* before and after the last step */
+    bool torn;                           /* within a step, or a guard objects: no state to keep */
     bool views_shown;
 };
 
@@ -161,11 +161,9 @@ static int open_recv(struct train *t)
                                      t->folder.path));
     memcpy(t->place.session, info->session, DIGEST_BYTES);
     schedule_init(&t->schedule, t->recipe, info->batches);
-    t->whole = (uint64_t)t->recipe->optim.epochs * info->batches / batches_a_step(t);
-    if (t->whole == 0)
-        return err_set(-EINVAL, "optim.accumulate: %" PRId64 " batches; the run has only %" PRIu64,
-                       t->recipe->optim.accumulate,
-                       (uint64_t)t->recipe->optim.epochs * info->batches);
+    rc = schedule_steps(t->recipe, info->batches, &t->whole);
+    if (rc < 0)
+        return rc;
     t->end = t->config->steps && t->config->steps < t->whole ? t->config->steps : t->whole;
     return t->config->resume ? check_place(t) : 0;
 }
@@ -350,10 +348,19 @@ static int take_step(struct train *t)
     t->torn = rc < 0;
     if (rc == 0)
         rc = tell_step(t, epoch, (double)rates.lr, recv_counts(t->recv)->wait_s - waited_s);
-    t->epoch_end = t->place.epoch > epoch;
+    t->epochs_before = epoch;
+    t->epochs_done = t->place.epoch;
+    if (t->place.step == t->whole && t->place.index > 0) /* of the last one no whole step is left */
+        t->epochs_done++;
     profile_mark(&t->profile, PROFILE_REST);
     profile_end(&t->profile);
     return rc;
+}
+
+/* The last step ended an epoch whose number is a multiple of `every`; it may have ended several. */
+static bool epoch_due(const struct train *t, int64_t every)
+{
+    return every > 0 && t->epochs_done / (uint64_t)every > t->epochs_before / (uint64_t)every;
 }
 
 /* What falls due after a step. */
@@ -361,16 +368,14 @@ static int after_step(struct train *t)
 {
     uint64_t every = (uint64_t)t->recipe->checkpoint.every;
     int rc = 0;
-    if (every ? t->place.step % every == 0 : t->epoch_end)
+    if (every ? t->place.step % every == 0 : epoch_due(t, 1))
         rc = save_checkpoint(t);
-    if (rc == 0 && t->epoch_end && recipe_knn(t->recipe) &&
-        t->place.epoch % t->recipe->knn.every == 0) {
+    if (rc == 0 && recipe_knn(t->recipe) && epoch_due(t, t->recipe->knn.every)) {
         rc = score_knn(t);
         if (rc == 0)
             rc = tell_knn(t);
     }
-    int64_t histograms = t->recipe->board.histograms;
-    if (rc == 0 && t->epoch_end && histograms > 0 && t->place.epoch % histograms == 0)
+    if (rc == 0 && epoch_due(t, t->recipe->board.histograms))
         rc = show_weights(t);
     return rc;
 }

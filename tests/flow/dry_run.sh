@@ -47,5 +47,6 @@ refused 78 'abacus' "$r" --set device.ops=abacus
 refused 65 "$dir/nosuch" "$r" --set "data.path=$dir/nosuch"
 refused 65 'tulips' "$r" --set "data.loaders=ipc://$dir/a.sock" --set data.dataset=tulips
 refused 65 '120 samples' "$r" --set data.batch=128
+refused 78 'optim.accumulate: 40 batches; the run has only 10' "$r" --set optim.accumulate=40 --set optim.epochs=1
 refused 78 'method.classes: 11; the dataset flowers has 12 classes' "$r" --set method.name=supervised \
     --set method.classes=11

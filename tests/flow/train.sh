@@ -89,6 +89,12 @@ counted=$(sed -n 's/^data    \([0-9]*\) images substituted.*/\1/p' "$dir/bad.out
 [ "$counted" -ge 6 ] && [ "$counted" -le 14 ] || fail "$counted images substituted"
 grep -q '^steps   60 of 60' "$dir/bad.out"
 
+# Steps of three batches: the last epoch has a batch too few for its last step, and is scored nevertheless.
+train thirds --set optim.epochs=2 --set optim.accumulate=3 --set knn.every=1 \
+    --set "knn.train=$dir/flowers/train" --set "knn.test=$dir/flowers/test"
+[ "$(sed -n 's/^{"step":\([0-9]*\),.*"knn_top1".*/\1/p' "$dir/runs/thirds/metrics.jsonl" | tr '\n' ' ')" = '0 4 6 ' ] ||
+    { cat "$dir/runs/thirds/metrics.jsonl"; fail 'an epoch is not scored'; }
+
 # More bad pictures than the recipe allows end the run; what it had learned is kept, and it goes on where more are
 # allowed. A loader judges from 100 samples on.
 find "$dir/flowers/train" -name '*.jpg' | sort | sed -n '1~6p' | while read -r picture; do echo none >"$picture"; done

@@ -240,6 +240,7 @@ static void test_words(void **state)
     p.data_known = true;
     p.samples = 105000;
     p.batches = 820;
+    p.steps = 82000;
     text = printed(&p);
     assert_non_null(strstr(text, "d: 105000 images, 410 steps an epoch, 82000 in 200 epochs\n"));
     free(text);
