@@ -150,8 +150,8 @@ void dispatch_release(struct dispatch *dispatch, struct batch *batch)
     }
 }
 
-/* Gives as many of one batch's samples as the crew takes; false when it is full. */
-static bool feed(struct batch *batch, struct crew *crew)
+/* Gives as many of one batch's samples as are taken; false when there is no room for more. */
+static bool feed(struct batch *batch, dispatch_submit_fn submit, void *submit_hint)
 {
     for (;;) {
         struct task_render task;
@@ -163,20 +163,20 @@ static bool feed(struct batch *batch, struct crew *crew)
             return true;
         }
         task.ticket = (uint64_t)batch->number << 32 | task.position;
-        if (crew_submit(crew, batch->session, &task) < 0) {
+        if (submit(submit_hint, batch->session, &task) < 0) {
             batch_return(batch, task.position);
             return false;
         }
     }
 }
 
-void dispatch_feed(struct dispatch *dispatch, struct crew *crew)
+void dispatch_feed(struct dispatch *dispatch, dispatch_submit_fn submit, void *submit_hint)
 {
     struct batch *batch = TAILQ_FIRST(&dispatch->making);
     bool room = true;
     while (batch && room) {
         struct batch *next = TAILQ_NEXT(batch, next);
-        room = feed(batch, crew);
+        room = feed(batch, submit, submit_hint);
         settle(dispatch, batch); /* it may have failed */
         batch = next;
     }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* dispatch: makes batches: takes slots for them, feeds their samples to the crew oldest batch
- * first, judges what comes back, hands over what is full. A batch that two requests want is made
- * once. The daemon's thread. Knows no peers. */
+/* dispatch: makes batches: takes slots for them, feeds their samples to workers oldest batch first,
+ * judges what comes back, hands over what is full. A batch that two requests want is made once. The
+ * daemon's thread. Knows no peers and starts no process: who renders is the caller's choice. */
 #ifndef AUGSTREAM_LOADERD_DISPATCH_H
 #define AUGSTREAM_LOADERD_DISPATCH_H
 
 #include "common/pool.h"
 #include "loaderd/batch/batch.h"
 #include "loaderd/batch/session.h"
-#include "loaderd/crew/crew.h"
+#include "loaderd/crew/task.h"
 #include "loaderd/metrics.h"
 
 struct dispatch_config {
@@ -29,8 +29,13 @@ int dispatch_ask(struct dispatch *dispatch, struct session *session, uint32_t ep
 /* One user less. The last one's leaving ends the batch, made or not. */
 void dispatch_release(struct dispatch *dispatch, struct batch *batch);
 
-/* Gives the crew what it has room for. */
-void dispatch_feed(struct dispatch *dispatch, struct crew *crew);
+/* Takes one sample to be rendered into the batch's slot, and has dispatch_result called once for it
+ * later, never from within: crew_submit, or a test's own workers. -EAGAIN when it has no room. */
+typedef int (*dispatch_submit_fn)(void *hint, const struct session *session,
+                                  const struct task_render *task);
+
+/* Submits what there is room for. */
+void dispatch_feed(struct dispatch *dispatch, dispatch_submit_fn submit, void *submit_hint);
 
 /* crew_config's done; hint is the dispatch. */
 void dispatch_result(void *hint, const struct crew_result *result);

@@ -388,8 +388,9 @@ static int give(struct worker *worker, const void *record, size_t bytes)
     return n == (ssize_t)bytes ? 0 : -EAGAIN;
 }
 
-int crew_submit(struct crew *crew, const struct session *session, const struct task_render *task)
+int crew_submit(void *hint, const struct session *session, const struct task_render *task)
 {
+    struct crew *crew = hint;
     struct worker *worker = NULL;
     for (uint32_t i = 0; i < crew->config.workers; i++) {
         struct worker *other = &crew->workers[i];

@@ -20,15 +20,6 @@ enum {
     CREW_DEPTH = 3, /* tasks that one worker holds: one in work, the others hide the way there */
 };
 
-struct crew_result {
-    uint64_t ticket;
-    /* 0; -EBADMSG with fault set (FAULT_CRASH and FAULT_DEADLINE come from here); -ECANCELED: the
-     * worker died without having looked at it; else trouble of the worker's own. */
-    int code;
-    enum wire_fault fault;
-    const char *text; /* "" or what was wrong */
-};
-
 struct crew_config {
     uv_loop_t *loop;
     const char *program; /* the worker's path; a loan */
@@ -51,8 +42,8 @@ int crew_new(const struct crew_config *config, struct crew **ret);
 bool crew_complete(const struct crew *crew); /* every worker is ready for tasks */
 
 /* Gives a task to the worker with the fewest. -EAGAIN when all hold CREW_DEPTH; done is called once
- * for each task taken. */
-int crew_submit(struct crew *crew, const struct session *session, const struct task_render *task);
+ * for each task taken. dispatch_submit_fn: hint is the crew. */
+int crew_submit(void *hint, const struct session *session, const struct task_render *task);
 
 /* Ends the workers; run the loop until crew_closed, then free. No done is called from here on. */
 void crew_close(struct crew *crew);

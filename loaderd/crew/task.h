@@ -47,4 +47,14 @@ struct task_done {
     char text[WIRE_TEXT_MAX];
 };
 
+/* What became of a task: what its worker said, or what the crew saw of the worker. */
+struct crew_result {
+    uint64_t ticket;
+    /* 0; -EBADMSG with fault set (FAULT_CRASH and FAULT_DEADLINE come from here); -ECANCELED: the
+     * worker died without having looked at it; else trouble of the worker's own. */
+    int code;
+    enum wire_fault fault;
+    const char *text; /* "" or what was wrong */
+};
+
 #endif

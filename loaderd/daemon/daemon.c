@@ -144,7 +144,7 @@ static void turn(struct daemon *d)
 {
     port_receive(&d->port, d->serve);
     serve_turn(d->serve);
-    dispatch_feed(d->stock.dispatch, d->crew);
+    dispatch_feed(d->stock.dispatch, crew_submit, d->crew);
     d->last_turn_ms = uv_now(&d->loop);
     int r = watch_turn(&d->watch, d->last_turn_ms);
     if (r < 0 && life_fail(&d->life, r))

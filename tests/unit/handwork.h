@@ -8,6 +8,7 @@
 
 #include "loaderd/serve/serve.h"
 
+#include <errno.h>
 #include <string.h>
 
 enum { HAND_SAMPLES = 1000, HAND_BATCH = 4, HAND_SIZE = 8 };

@@ -5,6 +5,7 @@
 
 #include "common/log.h"
 #include "loaderd/batch/dispatch.h"
+#include "loaderd/crew/crew.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -95,7 +96,7 @@ static struct batch *finished(void)
 {
     struct batch *batch;
     for (;;) {
-        dispatch_feed(dispatch, crew);
+        dispatch_feed(dispatch, crew_submit, crew);
         if ((batch = dispatch_finished(dispatch)))
             return batch;
         uv_run(&loop, UV_RUN_ONCE);
@@ -196,7 +197,7 @@ static void test_released_in_flight(void **state)
     pid_t pid = worker();
     kill(pid, SIGSTOP);
     struct batch *batch = asked(0);
-    dispatch_feed(dispatch, crew);
+    dispatch_feed(dispatch, crew_submit, crew);
     assert_int_equal(batch->flying, CREW_DEPTH);
     dispatch_release(dispatch, batch);
     assert_int_equal(pool_idle(pool), SLOTS - 1);
@@ -220,7 +221,7 @@ static void test_worker_killed(void **state)
     pid_t pid = worker();
     kill(pid, SIGSTOP);
     batch = asked(0);
-    dispatch_feed(dispatch, crew);
+    dispatch_feed(dispatch, crew_submit, crew);
     kill(pid, SIGKILL);
     assert_ptr_equal(finished(), batch);
     assert_int_equal(metrics.worker_exits, 1);
@@ -240,7 +241,7 @@ static void test_deadly_sample(void **state)
             uv_run(&loop, UV_RUN_ONCE);
         pid_t pid = worker();
         kill(pid, SIGSTOP);
-        dispatch_feed(dispatch, crew);
+        dispatch_feed(dispatch, crew_submit, crew);
         kill(pid, SIGKILL);
         while (metrics.worker_exits == (uint64_t)death)
             uv_run(&loop, UV_RUN_ONCE);
