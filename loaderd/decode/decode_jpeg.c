@@ -178,14 +178,21 @@ static int header_read(struct jpeg_reader *reader, const struct encoded *in, str
     return decode_limits(stored->w, stored->h, jpeg_has_multiple_scans(cinfo), &reader->fault);
 }
 
+/* C11 7.13.1.1: setjmp may stand in few places, and the right side of `=` is none of them. */
+static int answer(const struct jpeg_reader *reader, int rc, enum wire_fault *ret_fault)
+{
+    if (rc < 0)
+        *ret_fault = reader->fault;
+    return rc;
+}
+
 static int jpeg_header(struct decoder *decoder, const struct encoded *in,
                        enum wire_fault *ret_fault)
 {
     struct jpeg_reader *reader = decoder->jpeg;
-    const int rc = setjmp(reader->escape) ? -EBADMSG : header_read(reader, in, &decoder->stored);
-    if (rc < 0)
-        *ret_fault = reader->fault;
-    return rc;
+    if (setjmp(reader->escape) != 0)
+        return answer(reader, -EBADMSG, ret_fault);
+    return answer(reader, header_read(reader, in, &decoder->stored), ret_fault);
 }
 
 /* --- the pixels --- */
@@ -348,10 +355,9 @@ static int jpeg_pixels(struct decoder *decoder, const struct region *want, uint3
                        struct image *image, enum wire_fault *ret_fault)
 {
     struct jpeg_reader *reader = decoder->jpeg;
-    const int rc = setjmp(reader->escape) ? -EBADMSG : pixels_read(reader, want, reduce, image);
-    if (rc < 0)
-        *ret_fault = reader->fault;
-    return rc;
+    if (setjmp(reader->escape) != 0)
+        return answer(reader, -EBADMSG, ret_fault);
+    return answer(reader, pixels_read(reader, want, reduce, image), ret_fault);
 }
 
 static void jpeg_close(struct decoder *decoder)
