@@ -2,7 +2,7 @@
 /* decode: takes encoded bytes, tells their kind by the signature, gives the picture upright. One
  * thread per struct decoder, which owns the libraries' state; the bytes are a loan, the image is
  * the caller's. It knows formats by name only; their libraries are behind decode_jpeg.c and
- * decode_vips.c. */
+ * decode_vips.c. Raw pixels have no signature: they come with their size. */
 #include "loaderd/decode/parts.h"
 
 #include "common/auto.h"
@@ -118,6 +118,25 @@ void decoder_free(struct decoder *decoder)
     free(decoder);
 }
 
+/* The picture's header, by the codec that is its own. */
+static int header_read(struct decoder *decoder, const struct codec *codec, const struct encoded *in,
+                       struct picture *ret, enum wire_fault *ret_fault)
+{
+    decoder->stored = (struct stored){.orientation = 1};
+    decoder->codec = codec;
+    int rc = codec->header(decoder, in, ret_fault);
+    if (rc < 0) {
+        decoder_forget(decoder);
+        return rc;
+    }
+    const struct stored *stored = &decoder->stored;
+    const bool transposed = stored->orientation > 4;
+    *ret = (struct picture){.w = transposed ? stored->h : stored->w,
+                            .h = transposed ? stored->w : stored->h,
+                            .reduce_max = image_reduce_max(stored)};
+    return 0;
+}
+
 int decode_header(struct decoder *decoder, const void *bytes, size_t len, struct picture *ret,
                   enum wire_fault *ret_fault)
 {
@@ -133,19 +152,16 @@ int decode_header(struct decoder *decoder, const void *bytes, size_t len, struct
         return decode_fail(ret_fault, FAULT_UNSUPPORTED, "%s: not a format that is decoded",
                            kind->name);
     const struct encoded in = {.bytes = bytes, .len = len};
-    decoder->stored = (struct stored){.orientation = 1};
-    decoder->codec = kind->codec;
-    int rc = kind->codec->header(decoder, &in, ret_fault);
-    if (rc < 0) {
-        decoder_forget(decoder);
-        return rc;
-    }
-    const struct stored *stored = &decoder->stored;
-    const bool transposed = stored->orientation > 4;
-    *ret = (struct picture){.w = transposed ? stored->h : stored->w,
-                            .h = transposed ? stored->w : stored->h,
-                            .reduce_max = image_reduce_max(stored)};
-    return 0;
+    return header_read(decoder, kind->codec, &in, ret, ret_fault);
+}
+
+int decode_raw_header(struct decoder *decoder, const struct raw *raw, const void *bytes, size_t len,
+                      struct picture *ret, enum wire_fault *ret_fault)
+{
+    decoder_forget(decoder);
+    decoder->raw = *raw;
+    const struct encoded in = {.bytes = bytes, .len = len};
+    return header_read(decoder, &raw_codec, &in, ret, ret_fault);
 }
 
 int decode_pixels(struct decoder *decoder, const struct region *want, uint32_t reduce,

@@ -2,12 +2,14 @@
 /* decode: encoded bytes -> RGB image, of which only the part that is asked for is made. Worker
  * processes only, one thread for each decoder. JPEG through libjpeg-turbo, PNG and WebP through
  * libvips with every other loader blocked; the kind is told by the first bytes, never by a name,
- * and limits are checked at the header. */
+ * and limits are checked at the header. Raw pixels, as some sets have them, come in by a door of
+ * their own and are pictures like all others from there on. */
 #ifndef AUGSTREAM_LOADERD_DECODE_H
 #define AUGSTREAM_LOADERD_DECODE_H
 
 #include "proto/wire.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -55,6 +57,17 @@ struct picture {
  * The bytes are a loan until the pixels are read or another header is. */
 int decode_header(struct decoder *decoder, const void *bytes, size_t len, struct picture *ret,
                   enum wire_fault *ret_fault);
+
+/* Three planes of bytes, R, G, B, without a header: what they are like is known beforehand. */
+struct raw {
+    uint32_t w, h;
+    bool by_columns; /* [3][w][h], else [3][h][w] */
+};
+
+/* The same for raw pixels, so that nothing behind it sees a difference. FAULT_TRUNCATED where len
+ * is not what w and h say. They cannot be reduced. */
+int decode_raw_header(struct decoder *decoder, const struct raw *raw, const void *bytes, size_t len,
+                      struct picture *ret, enum wire_fault *ret_fault);
 
 /* Reads pixels of the picture whose header was read last, once for each header: `want` of the
  * picture reduced by `reduce` (not empty, inside; reduce at most reduce_max). image->window holds

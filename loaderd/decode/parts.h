@@ -83,6 +83,8 @@ struct decoder {
     struct stored stored;      /* that picture */
     struct jpeg_reader *jpeg;
     struct vips_source vips;
+    struct raw raw;
+    const uint8_t *raw_bytes;
     struct image sideways; /* pixels on their way to being upright */
 };
 
@@ -94,7 +96,7 @@ struct codec {
                   struct image *image, enum wire_fault *ret_fault);
     void (*close)(struct decoder *decoder);
 };
-extern const struct codec jpeg_codec, png_codec, webp_codec;
+extern const struct codec jpeg_codec, png_codec, webp_codec, raw_codec;
 
 int jpeg_reader_new(struct jpeg_reader **ret); /* -ENOMEM */
 void jpeg_reader_free(struct jpeg_reader *reader);
