@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* loader: takes messages and the clock, gives messages and a state. Owned by recv, on its thread.
+/* loader: takes messages and the clock, gives messages and a state. Owned by fetch, on its thread.
  * Every step of the handshake may be lost, repeated or come late: sending again is harmless on both
  * sides. Keeps no batch. */
 #include "trainer/loader.h"
@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 static const double HANDSHAKE_AGAIN_S = 1.0;
 
@@ -19,14 +18,14 @@ static int send_message(struct loader *loader, struct loader_room *room,
     const void *bytes;
     size_t len;
     int rc = wire_pack(room->wire, m, &bytes, &len);
-    return rc < 0 ? rc : link_send(loader->link, NULL, bytes, len, NULL, 0);
+    return rc < 0 ? rc : room->io->send(room->io->hint, loader->number, bytes, len);
 }
 
 /* A Hello or OpenSession that cannot be sent now goes out at a later tick. */
 static void send_hello(struct loader *loader, struct loader_room *room, double now_s)
 {
     struct wire_message m = {.type = WIRE_HELLO};
-    snprintf(m.hello.client, sizeof m.hello.client, "augstream-trainer/%d", (int)getpid());
+    snprintf(m.hello.client, sizeof m.hello.client, "%s", room->client);
     loader->sent_s = now_s;
     send_message(loader, room, &m);
 }
@@ -40,16 +39,9 @@ static void send_open(struct loader *loader, struct loader_room *room, double no
     send_message(loader, room, &m);
 }
 
-int loader_open(struct loader *loader, struct loader_room *room, const char *endpoint)
+void loader_init(struct loader *loader, const char *endpoint, uint32_t number)
 {
-    *loader = (struct loader){.endpoint = endpoint, .state = LOADER_HELLO};
-    return link_dealer_connect(room->context, endpoint, &loader->link);
-}
-
-void loader_close(struct loader *loader)
-{
-    link_close(loader->link);
-    loader->link = NULL;
+    *loader = (struct loader){.endpoint = endpoint, .number = number, .state = LOADER_HELLO};
 }
 
 void loader_again(struct loader *loader, struct loader_room *room, double now_s)
@@ -61,7 +53,8 @@ void loader_again(struct loader *loader, struct loader_room *room, double now_s)
 int loader_tick(struct loader *loader, struct loader_room *room, double now_s)
 {
     int lost = 0;
-    for (enum link_event e; (e = link_event(loader->link)) != LINK_NOTHING;) {
+    const struct loader_io *io = room->io;
+    for (enum link_event e; (e = io->event(io->hint, loader->number)) != LINK_NOTHING;) {
         lost |= loader->state != LOADER_HELLO || loader->asked > 0;
         loader->state = LOADER_HELLO;
         loader->connected = e == LINK_CONNECTED;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* loader: one loader daemon as the trainer sees it: its connection, the handshake Hello -> Welcome
- * -> OpenSession -> SessionOpened, and how much may be asked of it. Which batches to ask is recv's
- * affair. Owner: recv. Its thread only. */
+/* loader: one loader daemon as the trainer sees it: the handshake Hello -> Welcome -> OpenSession
+ * -> SessionOpened, and how much may be asked of it. Which batches to ask is fetch's affair,
+ * sockets and clock are the caller's. Owner: fetch. Its thread only. */
 #ifndef AUGSTREAM_TRAINER_LOADER_H
 #define AUGSTREAM_TRAINER_LOADER_H
 
@@ -20,31 +20,41 @@ enum loader_state {
 
 struct loader {
     const char *endpoint; /* a loan */
-    struct link *link;
+    uint32_t number;      /* its place: what loader_io calls it */
     enum loader_state state;
     bool connected;        /* as far as link can tell */
     uint64_t server_epoch; /* of the last Welcome */
     uint64_t opening;      /* request id of the last OpenSession */
     uint32_t window;       /* batches it may be asked at a time: ours, or its own if that is less */
-    uint32_t asked;        /* batches it is asked now; kept by recv */
+    uint32_t asked;        /* batches it is asked now; kept by fetch */
     double sent_s;         /* when the last Hello or OpenSession went out */
     double latency_s;      /* from asking to having, smoothed; 0 = not known yet */
     struct recv_info info; /* from SessionOpened */
     char said[LOADER_SAID_MAX]; /* its last refusal, or what was wrong with its last message */
 };
 
-/* What all loaders of a recv share. */
+/* How the trainer's side reaches its loaders, which are numbers here: recv's sockets, or a
+ * simulator. As link_send, link_receive, link_message_done and link_event; none of them waits. */
+struct loader_io {
+    int (*send)(void *hint, uint32_t loader, const void *body, size_t len);
+    int (*receive)(void *hint, uint32_t loader, struct link_message *message);
+    void (*release)(void *hint, struct link_message *message);
+    enum link_event (*event)(void *hint, uint32_t loader);
+    void *hint;
+};
+
+/* What all loaders of a run share. */
 struct loader_room {
-    struct link_context *context;
-    struct wire *wire;       /* to pack with */
-    const struct spec *spec; /* a loan */
+    const struct loader_io *io; /* a loan */
+    struct wire *wire;          /* to pack with */
+    const struct spec *spec;    /* a loan */
+    const char *client;         /* whom a Hello names; a loan */
     uint32_t window;
     uint64_t request; /* the last id given out */
 };
 
-/* Connecting never waits: an endpoint that nobody serves is merely never READY. */
-int loader_open(struct loader *loader, struct loader_room *room, const char *endpoint);
-void loader_close(struct loader *loader);
+/* An endpoint that nobody serves is merely never READY. */
+void loader_init(struct loader *loader, const char *endpoint, uint32_t number);
 
 /* Looks at the connection and sends again what got no answer. Returns 1 when everything that was
  * asked of it is lost (a disconnect), else 0. */

@@ -18,10 +18,27 @@ static char endpoint[64];
 static struct spec spec;
 static struct loader_room room;
 static struct loader loader;
-static struct link *router;
+static struct link_context *context;
+static struct link *router, *dealer;
 static struct wire *wire;           /* the far end's */
 static struct link_message message; /* too large for a stack, as the next one */
 static struct wire_message heard;
+
+static int io_send(void *hint, uint32_t number, const void *body, size_t len)
+{
+    assert_ptr_equal(hint, &loader);
+    assert_int_equal(number, 3);
+    return link_send(dealer, NULL, body, len, NULL, 0);
+}
+
+static enum link_event io_event(void *hint, uint32_t number)
+{
+    assert_ptr_equal(hint, &loader);
+    assert_int_equal(number, 3);
+    return link_event(dealer);
+}
+
+static const struct loader_io io = {.send = io_send, .event = io_event, .hint = &loader};
 
 static int setup(void **state)
 {
@@ -32,20 +49,21 @@ static int setup(void **state)
     snprintf(endpoint, sizeof endpoint, "ipc://%s/s", folder);
     spec = (struct spec){.dataset = "flowers", .seed = 9, .batch = 4, .n_views = 1};
     view_spec_eval(&spec.views[0], 8, 8);
-    room = (struct loader_room){.spec = &spec, .window = 4};
-    if (wire_new(64, &room.wire) < 0 || wire_new(64, &wire) < 0 ||
-        link_context_new(&room.context) < 0)
+    room = (struct loader_room){
+        .io = &io, .spec = &spec, .client = "augstream-trainer/7", .window = 4};
+    if (wire_new(64, &room.wire) < 0 || wire_new(64, &wire) < 0 || link_context_new(&context) < 0)
         return -1;
-    return link_router_bind(room.context, endpoint, &router);
+    return link_router_bind(context, endpoint, &router);
 }
 
 static int teardown(void **state)
 {
     (void)state;
     link_message_done(&message);
-    loader_close(&loader);
+    link_close(dealer);
+    dealer = NULL;
     link_close(router);
-    link_context_free(room.context);
+    link_context_free(context);
     wire_free(room.wire);
     wire_free(wire);
     unlink(endpoint + 6);
@@ -69,7 +87,7 @@ static void expect_silence_until_ping(void)
     size_t len;
     ping.ping.nonce = 77;
     assert_int_equal(wire_pack(room.wire, &ping, &bytes, &len), 0);
-    assert_int_equal(link_send(loader.link, NULL, bytes, len, NULL, 0), 0);
+    assert_int_equal(link_send(dealer, NULL, bytes, len, NULL, 0), 0);
     assert_int_equal(hear()->type, WIRE_PING);
 }
 
@@ -106,14 +124,15 @@ static int say_error(uint64_t request, enum wire_code code, bool retryable)
 /* Connected, and the first Hello heard. */
 static void connect_at(double now_s)
 {
-    assert_int_equal(loader_open(&loader, &room, endpoint), 0);
+    assert_int_equal(link_dealer_connect(context, endpoint, &dealer), 0);
+    loader_init(&loader, endpoint, 3);
     assert_int_equal(loader.state, LOADER_HELLO);
     while (!loader.connected) {
-        link_wait(&loader.link, 1, 10); /* looks at what its connection does as well */
+        link_wait(&dealer, 1, 10); /* looks at what its connection does as well */
         assert_int_equal(loader_tick(&loader, &room, now_s), 0);
     }
     assert_int_equal(hear()->type, WIRE_HELLO);
-    assert_memory_equal(heard.hello.client, "augstream-trainer/", 18);
+    assert_string_equal(heard.hello.client, "augstream-trainer/7");
 }
 
 static void make_ready(void)
@@ -220,15 +239,15 @@ static void test_disconnect(void **state)
     link_close(router);
     int lost = 0;
     while (loader.connected) {
-        link_wait(&loader.link, 1, 10);
+        link_wait(&dealer, 1, 10);
         lost |= loader_tick(&loader, &room, 1);
     }
     assert_int_equal(lost, 1);
     assert_int_equal(loader.state, LOADER_HELLO);
     assert_int_equal(loader_tick(&loader, &room, 100), 0);
-    assert_int_equal(link_router_bind(room.context, endpoint, &router), 0);
+    assert_int_equal(link_router_bind(context, endpoint, &router), 0);
     while (!loader.connected) {
-        link_wait(&loader.link, 1, 10);
+        link_wait(&dealer, 1, 10);
         loader_tick(&loader, &room, 200);
     }
     assert_int_equal(hear()->type, WIRE_HELLO); /* once: none piled up meanwhile */
