@@ -28,7 +28,9 @@ struct config {
     int64_t slots, slot_mib;
     int64_t window;
     double bad_rate_max;
-    double deadline_s; /* for one image */
+    double deadline_s; /* for one image, of processor time */
+    double stall_s;    /* without an answer */
+    int64_t recycle;   /* images of one worker process */
     int64_t worker_mib;
     int log; /* index into the option's choices: config_log_level */
 };

@@ -20,9 +20,15 @@ void metrics_worker_exit(struct metrics *m, const struct metrics_exit *exit)
 {
     char how[64];
     m->worker_exits++;
-    m->worker_overdue += exit->overdue != 0;
-    if (exit->overdue)
-        snprintf(how, sizeof how, "was too slow with one image and was killed");
+    m->worker_overdue += exit->end == WORKER_DEADLINE;
+    m->worker_stuck += exit->end == WORKER_STUCK;
+    m->worker_killed += exit->end == WORKER_KILLED;
+    if (exit->end == WORKER_DEADLINE)
+        snprintf(how, sizeof how, "used too much processor time on one image");
+    else if (exit->end == WORKER_STUCK)
+        snprintf(how, sizeof how, "gave no answer for too long and was killed");
+    else if (exit->end == WORKER_KILLED)
+        snprintf(how, sizeof how, "was killed by somebody else (signal %d)", exit->signal);
     else if (exit->signal)
         snprintf(how, sizeof how, "died of signal %d", exit->signal);
     else

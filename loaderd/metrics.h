@@ -24,7 +24,10 @@ struct metrics {
     uint64_t jams;                    /* all slots stood with peers that did not read */
     uint64_t turned_away;             /* connections closed for want of descriptors */
     uint64_t worker_exits;            /* not asked for */
-    uint64_t worker_overdue;          /* of these, killed at the deadline */
+    uint64_t worker_overdue;          /* of these, for too much processor time on one image */
+    uint64_t worker_stuck;            /* of these, without an answer for too long */
+    uint64_t worker_killed;           /* of these, by somebody else */
+    uint64_t worker_recycled;         /* replaced when their share was done */
     uint64_t worker_starts_failed;    /* of a new one in place of an old one */
     uint64_t lost_edges;              /* messages that only the safety timer found: must stay 0 */
     int turning_away;                 /* the last second was such a one */
@@ -34,13 +37,21 @@ struct metrics {
 void metrics_fault(struct metrics *m, const char *dataset, const struct item *item,
                    enum wire_fault fault, const char *text);
 
-/* A worker process ended by itself (status as waitpid's: code, or the signal). */
+/* What a worker's end says; only the first two say it of the image it was working on. */
+enum worker_end {
+    WORKER_CRASHED,
+    WORKER_DEADLINE, /* too much processor time on one image */
+    WORKER_STUCK,    /* no answer for too long, by the clock */
+    WORKER_KILLED,   /* by somebody else: the kernel when memory is short, a person */
+};
+
+/* A worker process ended unasked (status as waitpid's: code, or the signal). */
 struct metrics_exit {
     uint32_t worker;
     int pid;
     int64_t code;
     int signal;
-    int overdue; /* it was killed at the deadline */
+    enum worker_end end;
     uint64_t restart_ms;
 };
 void metrics_worker_exit(struct metrics *m, const struct metrics_exit *exit);

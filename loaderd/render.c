@@ -102,7 +102,7 @@ static int item_length(const struct item *item, int fd, size_t *ret_len, enum wi
     return 0;
 }
 
-static int bytes_reserve(struct render *render, size_t len)
+static int bytes_reserve(struct render *render, size_t len, enum wire_fault *ret_fault)
 {
     if (len <= render->capacity)
         return 0;
@@ -110,8 +110,10 @@ static int bytes_reserve(struct render *render, size_t len)
     free(render->bytes); /* what they held is of no use to the next file */
     render->capacity = 0;
     render->bytes = malloc(capacity);
-    if (!render->bytes)
-        return err_set(-ENOMEM, "no memory for a file of %zu bytes", len);
+    if (!render->bytes) {
+        *ret_fault = FAULT_TOO_LARGE; /* for what a worker may take */
+        return err_set(-EBADMSG, "no memory for a file of %zu bytes", len);
+    }
     render->capacity = capacity;
     return 0;
 }
@@ -126,7 +128,7 @@ static int item_read(struct render *render, const struct item *item, size_t *ret
     int rc = item_length(item, fd, &len, ret_fault);
     if (rc < 0)
         return rc;
-    rc = bytes_reserve(render, len);
+    rc = bytes_reserve(render, len, ret_fault);
     if (rc < 0)
         return rc;
     for (size_t at = 0; at < len;) {

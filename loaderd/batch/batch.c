@@ -68,7 +68,7 @@ static int advance(struct batch *batch, uint32_t position, enum wire_fault fault
         return err_set(-ENODATA, "dataset %s: no good sample found in place of sample %u",
                        batch->session->dataset->name, cell->scheduled);
     cell->attempt++;
-    cell->tries = 0;
+    cell->tries = cell->lost = 0;
     cell->sample = order_substitute(&batch->order, cell->scheduled, cell->attempt);
     return 0;
 }

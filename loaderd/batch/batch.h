@@ -19,6 +19,7 @@
 enum {
     BATCH_ATTEMPTS_MAX = 64, /* stand-ins tried for one position */
     BATCH_TRIES_MAX = 2,     /* of one sample whose worker died or was too slow */
+    BATCH_LOST_MAX = 5,      /* tries of one sample whose worker was killed or stuck */
 };
 
 enum batch_state {
@@ -33,7 +34,8 @@ struct batch_cell {
     uint32_t sample;    /* the one that is tried, or stands, now */
     int32_t label;
     uint8_t attempt; /* 0: the scheduled one; n: order_substitute's n-th */
-    uint8_t tries;   /* of `sample` that ended without a verdict */
+    uint8_t tries;   /* of `sample` that ended without a verdict, but might be its fault */
+    uint8_t lost;    /* of `sample` that said nothing of it */
     uint8_t fault;   /* enum wire_fault of the scheduled one */
 };
 

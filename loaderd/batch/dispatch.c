@@ -212,13 +212,17 @@ static int judge(struct dispatch *dispatch, struct batch *batch, uint32_t positi
         return session_check_rate(dispatch->config.sessions, batch->session);
     }
     if (batch->error || result->code == -ECANCELED ||
-        (!is_verdict(result) && ++cell->tries < BATCH_TRIES_MAX)) {
+        (result->code == -EINTR && ++cell->lost < BATCH_LOST_MAX) ||
+        (result->code != -EINTR && !is_verdict(result) && ++cell->tries < BATCH_TRIES_MAX)) {
         batch_return(batch, position);
         return 0;
     }
     if (result->code == -EBADMSG)
         return replace(dispatch, batch, position, result);
     batch_return(batch, position);
+    if (result->code == -EINTR)
+        return err_set(-EAGAIN, "sample %u: given up for now after %d tries: %s", cell->sample,
+                       BATCH_LOST_MAX, result->text);
     return err_set(-EIO, "a worker cannot render sample %u: %s", cell->sample, result->text);
 }
 

@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* crew: takes tasks, gives results. A worker answers its tasks in order, so the oldest unanswered
  * one is the one it was working on when it died. Workers end when their socket closes, and by the
- * kernel's hand when the daemon dies (PR_SET_PDEATHSIG). */
+ * kernel's hand when the daemon dies (PR_SET_PDEATHSIG).
+ *
+ * There is one place more than there are workers: a worker that has done its share goes on until a
+ * fresh one stands in the free place, then finishes what it holds, ends, and leaves its place free.
+ *
+ * Time is counted in turns of the timer, not by the clock: when the daemon itself was stopped, or
+ * the whole machine was, no worker was slow. */
 #include "loaderd/crew/crew.h"
 
 #include "common/auto.h"
@@ -21,27 +27,40 @@ enum {
     RESTART_FIRST_MS = 50,
     RESTART_MAX_MS = 5000,
     START_MAX_MS = 30000, /* from spawn to TASK_READY */
+    TURN_MIN_MS = 20,     /* of the timer that looks for stuck workers */
+    TURN_MAX_MS = 1000,
     START_DEATHS_MAX = 3, /* of one worker before all were ready */
     CLOSE_MAX_MS = 2000,  /* from the socket's closing to SIGKILL */
 };
 
 enum worker_state {
+    WORKER_SPARE,    /* the free place */
     WORKER_DOWN,     /* waits for its restart */
     WORKER_STARTING, /* runs; TASK_READY has not come */
     WORKER_UP,
-    WORKER_DYING, /* its end has been seen or asked for; the exit is awaited */
+    WORKER_LEAVING, /* has done its share: takes no more, finishes what it holds */
+    WORKER_DYING,   /* its end has been seen or asked for; the exit is awaited */
+};
+
+/* Why the crew ended a worker's process, where it did. */
+enum worker_reason {
+    REASON_NONE,
+    REASON_STUCK,    /* no answer for too long */
+    REASON_NONSENSE, /* it said what it cannot know: its memory is no longer what we think */
+    REASON_SHARE,    /* it has done its share */
 };
 
 struct worker {
     struct crew *crew;
     uint32_t number;
     enum worker_state state;
-    bool overdue;      /* killed at the deadline */
+    enum worker_reason reason;
     bool process_open; /* the handles that are open */
     bool poll_open;
     int fd;
     uint32_t failures;      /* in a row */
-    uint64_t since_ms;      /* the oldest task's, or the start's, begin */
+    uint32_t turns;         /* of the timer since the start or the last sign of life */
+    uint64_t taken;         /* tasks, since its start */
     uint32_t first, flying; /* ring of tickets */
     uint64_t tickets[CREW_DEPTH];
     uint64_t known[SESSIONS_MAX]; /* generation of each session whose spec it holds */
@@ -54,11 +73,13 @@ struct crew {
     struct crew_config config;
     bool stood; /* all were ready at once */
     bool closing;
-    uint32_t open;      /* handles */
-    uint64_t closed_ms; /* when crew_close was called */
-    uv_timer_t deadline;
-    char slots[16], slot_bytes[24], memory[24], parent[16]; /* the program's arguments */
-    struct worker workers[];                                /* config.workers */
+    uint32_t open;         /* handles */
+    uint32_t places;       /* config.workers and the free one */
+    uint32_t turn_ms;      /* the timer's */
+    uint32_t closed_turns; /* of it, since crew_close was called */
+    uv_timer_t timer;
+    char slots[16], slot_bytes[24], memory[24], parent[16], cpu_ms[24]; /* for the program */
+    struct worker workers[];                                            /* places */
 };
 
 static int worker_start(struct worker *worker);
@@ -93,6 +114,10 @@ static void schedule_restart(struct worker *worker)
 {
     if (worker->process_open || worker->poll_open)
         return;
+    if (worker->reason == REASON_SHARE) {
+        worker->state = WORKER_SPARE;
+        return;
+    }
     worker->state = WORKER_DOWN;
     if (!worker->crew->closing) {
         uv_timer_start(&worker->restart, on_restart, restart_ms(worker), 0);
@@ -106,12 +131,12 @@ static void on_timer_closed(uv_handle_t *handle)
     crew->open--;
 }
 
-/* The deadline timer is the last handle to go: it ends workers that do not end by themselves. */
+/* The timer is the last handle to go: it ends workers that do not end by themselves. */
 static void handle_closed(struct crew *crew)
 {
     crew->open--;
     if (crew->closing && crew->open == 1)
-        uv_close((uv_handle_t *)&crew->deadline, on_timer_closed);
+        uv_close((uv_handle_t *)&crew->timer, on_timer_closed);
 }
 
 static void on_restart_closed(uv_handle_t *handle)
@@ -137,11 +162,53 @@ static void on_process_closed(uv_handle_t *handle)
     schedule_restart(worker);
 }
 
-static void kill_worker(struct worker *worker)
+static void kill_worker(struct worker *worker, enum worker_reason reason)
 {
+    if (reason != REASON_NONE)
+        worker->reason = reason;
     if (worker->process_open && !uv_is_closing((uv_handle_t *)&worker->process))
         uv_process_kill(&worker->process, SIGKILL);
     worker->state = WORKER_DYING;
+}
+
+/* Its socket's end is what a worker waits for. */
+static void dismiss(struct worker *worker)
+{
+    worker->reason = REASON_SHARE;
+    worker->state = WORKER_DYING;
+    uv_poll_stop(&worker->poll);
+    shutdown(worker->fd, SHUT_RDWR);
+}
+
+/* A fresh worker stands: one whose share is done need take no more. */
+static void relieve(struct crew *crew)
+{
+    struct worker *oldest = NULL;
+    uint32_t up = 0;
+    for (uint32_t i = 0; i < crew->places; i++) {
+        struct worker *worker = &crew->workers[i];
+        up += worker->state == WORKER_UP;
+        if (worker->state == WORKER_UP && (!oldest || worker->taken > oldest->taken))
+            oldest = worker;
+    }
+    if (up <= crew->config.workers)
+        return;
+    oldest->state = WORKER_LEAVING;
+    if (oldest->flying == 0)
+        dismiss(oldest);
+}
+
+/* A worker has done its share: a fresh one comes into the free place, if there is one now. */
+static void send_for_fresh(struct crew *crew)
+{
+    for (uint32_t i = 0; i < crew->places; i++) {
+        struct worker *worker = &crew->workers[i];
+        if (worker->state != WORKER_SPARE)
+            continue;
+        worker->failures = 0;
+        on_restart(&worker->restart);
+        return;
+    }
 }
 
 /* False when the worker says what it cannot know: it is out of its mind. */
@@ -150,7 +217,9 @@ static bool take_answer(struct worker *worker, const struct task_done *done)
     struct crew *crew = worker->crew;
     if (done->kind == TASK_READY && worker->state == WORKER_STARTING) {
         worker->state = WORKER_UP;
+        worker->turns = 0;
         crew->stood = crew->stood || crew_complete(crew);
+        relieve(crew);
         return true;
     }
     if (done->kind != TASK_DONE || worker->flying == 0 ||
@@ -161,7 +230,9 @@ static bool take_answer(struct worker *worker, const struct task_done *done)
     worker->first = (worker->first + 1) % CREW_DEPTH;
     worker->flying--;
     worker->failures = 0;
-    worker->since_ms = uv_now(crew->config.loop);
+    worker->turns = 0;
+    if (worker->state == WORKER_LEAVING && worker->flying == 0)
+        dismiss(worker);
     result(crew, &(struct crew_result){.ticket = done->ticket,
                                        .code = done->code,
                                        .fault = (enum wire_fault)done->fault,
@@ -179,8 +250,14 @@ static bool take_answers(struct worker *worker)
             continue;
         if (n < 0 && errno == EAGAIN)
             return true;
-        if (n != sizeof done || !take_answer(worker, &done))
+        if (n <= 0)
+            return false; /* its exit tells why */
+        if (n != sizeof done || !take_answer(worker, &done)) {
+            worker->reason = REASON_NONSENSE;
             return false;
+        }
+        if (worker->reason == REASON_SHARE)
+            return true;
     }
 }
 
@@ -191,20 +268,44 @@ static void on_answer(uv_poll_t *poll, int status, int events)
     if (status == 0 && take_answers(worker))
         return;
     uv_poll_stop(poll); /* its exit follows, or is made to follow */
-    kill_worker(worker);
+    kill_worker(worker, REASON_NONE);
 }
+
+/* What a worker's end says. A signal that is none of a program's own making came from the kernel
+ * when memory was short, or from a person: that says nothing of the image. */
+static enum worker_end end_of(const struct worker *worker, int signal)
+{
+    static const int own[] = {SIGSEGV, SIGABRT, SIGBUS, SIGILL, SIGFPE, SIGSYS, SIGTRAP};
+    if (worker->reason == REASON_STUCK)
+        return WORKER_STUCK;
+    if (worker->reason == REASON_NONSENSE || signal == 0)
+        return WORKER_CRASHED;
+    if (signal == TASK_DEADLINE_SIGNAL)
+        return WORKER_DEADLINE;
+    for (size_t i = 0; i < ARRAY_LEN(own); i++)
+        if (signal == own[i])
+            return WORKER_CRASHED;
+    return WORKER_KILLED;
+}
+
+static const struct crew_result end_results[] = {
+    [WORKER_CRASHED] = {.code = -EBADMSG, .fault = FAULT_CRASH, .text = ""},
+    [WORKER_DEADLINE] = {.code = -EBADMSG, .fault = FAULT_DEADLINE, .text = ""},
+    [WORKER_STUCK] = {.code = -EINTR, .text = "its worker gave no answer for too long"},
+    [WORKER_KILLED] = {.code = -EINTR, .text = "its worker was killed"},
+};
 
 /* What it held, newest first, so that returned tasks stand in their old order again: the oldest was
  * in work, the others go back untouched. */
-static void give_back(struct worker *worker)
+static void give_back(struct worker *worker, enum worker_end end)
 {
     while (worker->flying > 0) {
         worker->flying--;
         uint32_t at = (worker->first + worker->flying) % CREW_DEPTH;
         struct crew_result r = {.ticket = worker->tickets[at], .code = -ECANCELED, .text = ""};
         if (worker->flying == 0) {
-            r.code = -EBADMSG;
-            r.fault = worker->overdue ? FAULT_DEADLINE : FAULT_CRASH;
+            r = end_results[end];
+            r.ticket = worker->tickets[at];
         }
         result(worker->crew, &r);
     }
@@ -214,7 +315,7 @@ static void give_back(struct worker *worker)
  * its program yet; one that exits by itself, is too slow, or dies each time does. */
 static bool is_chance(const struct worker *worker, int signal)
 {
-    return signal != 0 && !worker->overdue && worker->failures + 1 < START_DEATHS_MAX;
+    return signal != 0 && worker->reason != REASON_STUCK && worker->failures + 1 < START_DEATHS_MAX;
 }
 
 static void on_exit_process(uv_process_t *process, int64_t code, int signal)
@@ -223,15 +324,18 @@ static void on_exit_process(uv_process_t *process, int64_t code, int signal)
     struct crew *crew = worker->crew;
     if (worker->state != WORKER_DYING)
         take_answers(worker); /* it may have answered before its end */
+    const enum worker_end end = end_of(worker, signal);
     worker->state = WORKER_DYING;
-    give_back(worker);
-    if (!crew->closing) {
+    give_back(worker, end);
+    if (worker->reason == REASON_SHARE) {
+        crew->config.metrics->worker_recycled++;
+    } else if (!crew->closing) {
         metrics_worker_exit(crew->config.metrics,
                             &(struct metrics_exit){.worker = worker->number,
                                                    .pid = process->pid,
                                                    .code = code,
                                                    .signal = signal,
-                                                   .overdue = worker->overdue,
+                                                   .end = end,
                                                    .restart_ms = restart_ms(worker)});
         if (!crew->stood && !is_chance(worker, signal))
             crew->config.fatal(crew->config.fatal_hint,
@@ -255,6 +359,8 @@ static int spawn(struct worker *worker, int child_fd)
                     crew->memory,
                     "--parent",
                     crew->parent,
+                    "--cpu-ms",
+                    crew->cpu_ms,
                     NULL};
     uv_stdio_container_t stdio[] = {
         {.flags = UV_IGNORE},
@@ -282,7 +388,8 @@ static int worker_start(struct worker *worker)
         return err_set(-errno, "worker %u: socketpair: %s", worker->number, strerror(errno));
     auto_close int ours = ends[0];
     auto_close int theirs = ends[1];
-    worker->overdue = false;
+    worker->reason = REASON_NONE;
+    worker->taken = 0;
     worker->first = worker->flying = 0;
     memset(worker->known, 0, sizeof worker->known);
     worker->poll.data = worker;
@@ -303,58 +410,70 @@ static int worker_start(struct worker *worker)
         return r;
     }
     worker->state = WORKER_STARTING;
-    worker->since_ms = uv_now(crew->config.loop);
     return uv_poll_start(&worker->poll, UV_READABLE, on_answer);
 }
 
-/* Whether a busy worker is late. When the daemon itself was held up the answer may be there
+/* Whether a worker that owes an answer has been silent for too long. The answer may be there
  * already, so it is looked for first. */
-static bool is_overdue(struct worker *worker, uint64_t limit_ms)
+static bool is_stuck(struct worker *worker, uint64_t limit_ms)
 {
-    uint64_t now = uv_now(worker->crew->config.loop);
-    if (now - worker->since_ms <= limit_ms)
+    const struct crew *crew = worker->crew;
+    if ((uint64_t)worker->turns * crew->turn_ms <= limit_ms)
         return false;
     take_answers(worker);
-    bool busy = worker->state == WORKER_STARTING || worker->flying > 0;
-    return busy && now - worker->since_ms > limit_ms;
+    return (uint64_t)worker->turns * crew->turn_ms > limit_ms;
 }
 
-static void on_deadline(uv_timer_t *timer)
+static void watch_worker(struct worker *worker)
+{
+    const struct crew *crew = worker->crew;
+    const bool starting = worker->state == WORKER_STARTING;
+    const bool owes =
+        (worker->state == WORKER_UP || worker->state == WORKER_LEAVING) && worker->flying > 0;
+    const bool ending = worker->state == WORKER_DYING && worker->reason == REASON_SHARE;
+    worker->turns = starting || owes || ending ? worker->turns + 1 : 0;
+    if (ending && (uint64_t)worker->turns * crew->turn_ms > CLOSE_MAX_MS)
+        kill_worker(worker, REASON_NONE);
+    if ((starting && is_stuck(worker, START_MAX_MS)) ||
+        (owes && is_stuck(worker, (uint64_t)(crew->config.stall_s * 1e3))))
+        kill_worker(worker, REASON_STUCK);
+}
+
+static void on_timer(uv_timer_t *timer)
 {
     struct crew *crew = timer->data;
-    uint64_t deadline_ms = (uint64_t)(crew->config.deadline_s * 1e3);
-    for (uint32_t i = 0; i < crew->config.workers; i++) {
-        struct worker *worker = &crew->workers[i];
-        if (crew->closing) {
-            if (uv_now(crew->config.loop) - crew->closed_ms > CLOSE_MAX_MS)
-                kill_worker(worker);
-        } else if ((worker->state == WORKER_STARTING && is_overdue(worker, START_MAX_MS)) ||
-                   (worker->flying > 0 && worker->state == WORKER_UP &&
-                    is_overdue(worker, deadline_ms))) {
-            worker->overdue = true;
-            kill_worker(worker);
-        }
+    crew->closed_turns += crew->closing;
+    for (uint32_t i = 0; i < crew->places; i++) {
+        if (!crew->closing)
+            watch_worker(&crew->workers[i]);
+        else if (crew->closed_turns * crew->turn_ms > CLOSE_MAX_MS)
+            kill_worker(&crew->workers[i], REASON_NONE);
     }
 }
 
 int crew_new(const struct crew_config *config, struct crew **ret)
 {
     assert(config->workers >= 1 && config->workers <= CREW_MAX);
-    struct crew *crew = calloc(1, sizeof *crew + config->workers * sizeof crew->workers[0]);
+    const uint32_t places = config->workers + 1;
+    struct crew *crew = calloc(1, sizeof *crew + places * sizeof crew->workers[0]);
     if (!crew)
         return err_set(-ENOMEM, "no memory for %u workers", config->workers);
     crew->config = *config;
+    crew->places = places;
     snprintf(crew->slots, sizeof crew->slots, "%u", pool_slots(config->pool));
     snprintf(crew->slot_bytes, sizeof crew->slot_bytes, "%zu", pool_slot_bytes(config->pool));
     snprintf(crew->memory, sizeof crew->memory, "%" PRIu64, config->memory_mib);
     snprintf(crew->parent, sizeof crew->parent, "%d", getpid());
-    uv_timer_init(config->loop, &crew->deadline);
-    crew->deadline.data = crew;
+    snprintf(crew->cpu_ms, sizeof crew->cpu_ms, "%.0f", config->deadline_s * 1e3);
+    uv_timer_init(config->loop, &crew->timer);
+    crew->timer.data = crew;
     crew->open = 1;
-    double period_ms = config->deadline_s * 1e3 / 4;
-    uint64_t period = period_ms < 20 ? 20 : period_ms > 1000 ? 1000 : (uint64_t)period_ms;
-    uv_timer_start(&crew->deadline, on_deadline, period, period);
-    for (uint32_t i = 0; i < config->workers; i++) {
+    const double turn_ms = config->stall_s * 1e3 / 8;
+    crew->turn_ms = turn_ms < TURN_MIN_MS   ? TURN_MIN_MS
+                    : turn_ms > TURN_MAX_MS ? TURN_MAX_MS
+                                            : (uint32_t)turn_ms;
+    uv_timer_start(&crew->timer, on_timer, crew->turn_ms, crew->turn_ms);
+    for (uint32_t i = 0; i < places; i++) {
         struct worker *worker = &crew->workers[i];
         worker->crew = crew;
         worker->number = i;
@@ -374,10 +493,10 @@ int crew_new(const struct crew_config *config, struct crew **ret)
 
 bool crew_complete(const struct crew *crew)
 {
-    for (uint32_t i = 0; i < crew->config.workers; i++)
-        if (crew->workers[i].state != WORKER_UP)
-            return false;
-    return true;
+    uint32_t up = 0;
+    for (uint32_t i = 0; i < crew->places; i++)
+        up += crew->workers[i].state == WORKER_UP;
+    return up >= crew->config.workers;
 }
 
 /* One record, whole or not at all. A full or broken socket is met again at the next turn or by the
@@ -392,7 +511,7 @@ int crew_submit(void *hint, const struct session *session, const struct task_ren
 {
     struct crew *crew = hint;
     struct worker *worker = NULL;
-    for (uint32_t i = 0; i < crew->config.workers; i++) {
+    for (uint32_t i = 0; i < crew->places; i++) {
         struct worker *other = &crew->workers[i];
         if (other->state == WORKER_UP && other->flying < CREW_DEPTH &&
             (!worker || other->flying < worker->flying))
@@ -410,7 +529,9 @@ int crew_submit(void *hint, const struct session *session, const struct task_ren
     if (give(worker, task, sizeof *task) < 0)
         return -EAGAIN;
     if (worker->flying == 0)
-        worker->since_ms = uv_now(crew->config.loop);
+        worker->turns = 0;
+    if (++worker->taken >= crew->config.recycle && crew->config.recycle > 0)
+        send_for_fresh(crew);
     worker->tickets[(worker->first + worker->flying++) % CREW_DEPTH] = task->ticket;
     return 0;
 }
@@ -418,8 +539,7 @@ int crew_submit(void *hint, const struct session *session, const struct task_ren
 void crew_close(struct crew *crew)
 {
     crew->closing = true;
-    crew->closed_ms = uv_now(crew->config.loop);
-    for (uint32_t i = 0; i < crew->config.workers; i++) {
+    for (uint32_t i = 0; i < crew->places; i++) {
         struct worker *worker = &crew->workers[i];
         worker->state = WORKER_DYING;
         uv_close((uv_handle_t *)&worker->restart, on_restart_closed);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* crew: the worker processes. Each decodes and augments one sample at a time into the shared slots.
- * A worker that dies, or is too slow with one image and is killed, is replaced after a pause that
- * doubles with each failure in a row; what it was working on is told apart from what it had not
- * looked at. The daemon's thread. Knows nothing of batches. */
+ * A worker that dies is replaced after a pause that doubles with each failure in a row; what it was
+ * working on is told apart from what it had not looked at, and a death that says something of the
+ * image (a crash, too much processor time) from one that says nothing (killed from outside, stuck
+ * on a disk). A worker that has done its share is replaced before it goes. The daemon's thread.
+ * Knows nothing of batches. */
 #ifndef AUGSTREAM_LOADERD_CREW_H
 #define AUGSTREAM_LOADERD_CREW_H
 
@@ -26,7 +28,9 @@ struct crew_config {
     uint32_t workers;    /* 1..CREW_MAX */
     struct pool *pool;
     struct metrics *metrics;
-    double deadline_s;   /* for one image */
+    double deadline_s;   /* for one image: processor time, so that a busy machine is no verdict */
+    double stall_s;      /* without an answer, by the clock: the worker is killed */
+    uint64_t recycle;    /* a worker's share of images; 0: no end */
     uint64_t memory_mib; /* address space of a worker beside the pool */
     void (*done)(void *hint, const struct crew_result *result); /* may not submit */
     void *done_hint;

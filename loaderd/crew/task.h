@@ -9,12 +9,16 @@
 #include "loaderd/source/source.h"
 #include "proto/wire.h"
 
+#include <signal.h>
 #include <stdint.h>
 
 enum {
     TASK_FD_SOCKET = 3, /* a worker's file descriptors, beside 0, 1, 2 */
     TASK_FD_POOL = 4,
 };
+
+/* Ends a worker that has used up its processor time for one image; nothing else sends it. */
+#define TASK_DEADLINE_SIGNAL SIGPROF
 
 enum task_kind {
     TASK_SPEC = 1, /* daemon -> worker: struct task_spec; the next tasks of this session use it */
@@ -51,7 +55,8 @@ struct task_done {
 struct crew_result {
     uint64_t ticket;
     /* 0; -EBADMSG with fault set (FAULT_CRASH and FAULT_DEADLINE come from here); -ECANCELED: the
-     * worker died without having looked at it; else trouble of the worker's own. */
+     * worker died without having looked at it; -EINTR: it was at it, and was killed from outside or
+     * stuck, which says nothing of the image; else trouble of the worker's own. */
     int code;
     enum wire_fault fault;
     const char *text; /* "" or what was wrong */

@@ -12,6 +12,7 @@ struct worker_config {
     unsigned char *base; /* the pool, mapped */
     uint32_t slots;
     size_t slot_bytes;
+    uint64_t cpu_ms; /* processor time for one image, then TASK_DEADLINE_SIGNAL; 0: no end */
 };
 
 /* Serves until the socket's end. 0, or -errno: the renderer does not start, the socket breaks, or

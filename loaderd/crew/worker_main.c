@@ -28,13 +28,14 @@
 #endif
 #endif
 
-enum { SLOTS, SLOT_BYTES, MEMORY_MIB, PARENT, NUMBERS };
+enum { SLOTS, SLOT_BYTES, MEMORY_MIB, PARENT, CPU_MS, NUMBERS };
 
 static const struct option options[] = {
     {"slots", required_argument, NULL, SLOTS},
     {"slot-bytes", required_argument, NULL, SLOT_BYTES},
     {"memory-mib", required_argument, NULL, MEMORY_MIB},
     {"parent", required_argument, NULL, PARENT},
+    {"cpu-ms", required_argument, NULL, CPU_MS},
     {0},
 };
 
@@ -46,6 +47,7 @@ static const struct {
     [SLOT_BYTES] = {1, UINT64_C(1) << 32},
     [MEMORY_MIB] = {1, UINT64_C(1) << 24},
     [PARENT] = {1, INT32_MAX},
+    [CPU_MS] = {1, INT32_MAX},
 };
 
 static int numbers_read(int argc, char **argv, uint64_t *ret)
@@ -79,6 +81,7 @@ static int confine(const uint64_t *numbers)
     static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
     for (size_t i = 0; i < sizeof ignored / sizeof ignored[0]; i++)
         signal(ignored[i], SIG_IGN);
+    signal(TASK_DEADLINE_SIGNAL, SIG_DFL);
     struct rlimit none = {0, 0};
     if (setrlimit(RLIMIT_CORE, &none) < 0)
         return err_set(-errno, "setrlimit: %s", strerror(errno));
@@ -101,8 +104,11 @@ static int run(const uint64_t *numbers)
     r = pool_map(TASK_FD_POOL, slots, slot_bytes, &base);
     if (r < 0)
         return r;
-    r = worker_run(&(struct worker_config){
-        .socket = TASK_FD_SOCKET, .base = base, .slots = slots, .slot_bytes = slot_bytes});
+    r = worker_run(&(struct worker_config){.socket = TASK_FD_SOCKET,
+                                           .base = base,
+                                           .slots = slots,
+                                           .slot_bytes = slot_bytes,
+                                           .cpu_ms = numbers[CPU_MS]});
     pool_unmap(base, slots, slot_bytes);
     return r;
 }

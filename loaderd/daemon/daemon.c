@@ -306,6 +306,8 @@ static int open_crew(struct daemon *d)
                                           .pool = d->stock.pool,
                                           .metrics = &d->metrics,
                                           .deadline_s = d->config->deadline_s,
+                                          .stall_s = d->config->stall_s,
+                                          .recycle = (uint64_t)d->config->recycle,
                                           .memory_mib = (uint64_t)d->config->worker_mib,
                                           .done = dispatch_result,
                                           .done_hint = d->stock.dispatch,

@@ -51,7 +51,7 @@ enum wire_fault dataset_fault(const struct dataset *dataset, uint32_t sample)
 {
     assert(sample < dataset->source->samples);
     enum wire_fault fault = dataset->faults[sample];
-    const bool of_file =
-        fault == FAULT_NOT_IMAGE || fault == FAULT_UNSUPPORTED || fault == FAULT_CRASH;
+    const bool of_file = fault == FAULT_NOT_IMAGE || fault == FAULT_UNSUPPORTED ||
+                         fault == FAULT_CRASH || fault == FAULT_DEADLINE;
     return of_file ? fault : FAULT_NONE;
 }

@@ -24,9 +24,9 @@ bool dataset_mark(struct dataset *dataset, uint32_t sample, enum wire_fault faul
 
 /* Why a sample need not be tried again, or FAULT_NONE. Only what is true of the file whatever is
  * asked of it: what came before must not be seen in a batch. Damage may lie outside another crop,
- * another crop may need less memory, a busy machine may be quicker and unreadable bytes may be read
- * another day, so these are noted, and still tried. A file on which the decoder died is not: each
- * try costs a worker. */
+ * another crop may need less memory and unreadable bytes may be read another day, so these are
+ * noted, and still tried. A file on which workers ended (the decoder died, or took too much
+ * processor time) is not: each try costs a worker. */
 enum wire_fault dataset_fault(const struct dataset *dataset, uint32_t sample);
 
 #endif

@@ -62,6 +62,7 @@ static int open_crew(struct team *team)
                                      .pool = team->pool,
                                      .metrics = &team->metrics,
                                      .deadline_s = DEADLINE_S,
+                                     .stall_s = 2 * DEADLINE_S,
                                      .memory_mib = MEMORY_MIB,
                                      .done = on_done,
                                      .done_hint = team,

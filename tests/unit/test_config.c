@@ -92,6 +92,8 @@ static void test_defaults(void **state)
     assert_int_equal(config.window, example->window);
     assert_true(config.bad_rate_max == example->bad_rate_max);
     assert_true(config.deadline_s == example->deadline_s);
+    assert_true(config.stall_s == example->stall_s);
+    assert_int_equal(config.recycle, example->recycle);
     assert_int_equal(config.worker_mib, example->worker_mib);
     assert_int_equal(config.log, example->log);
     free(example);

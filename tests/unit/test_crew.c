@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* crew: with real worker processes: a worker that is killed costs the sample it was working on and
- * no other, one that hangs is killed at the deadline, both are replaced, and none is left behind.
+/* crew: with real worker processes: one that crashes, or takes too much processor time, costs the
+ * sample it was working on and no other; one that is killed from outside, or is stuck, costs none;
+ * one that has done its share is replaced before it goes; all are replaced and none is left behind.
  */
 #include "garden.h"
 
@@ -20,7 +21,7 @@ static struct pool *pool;
 static struct metrics metrics;
 static struct crew *crew;
 static struct session session;
-static uint32_t done_n, ok_n, cancelled_n, faults[FAULT_KINDS];
+static uint32_t done_n, ok_n, cancelled_n, lost_n, faults[FAULT_KINDS];
 static int fatal_code;
 
 static void on_done(void *hint, const struct crew_result *result)
@@ -31,6 +32,8 @@ static void on_done(void *hint, const struct crew_result *result)
         ok_n++;
     else if (result->code == -ECANCELED)
         cancelled_n++;
+    else if (result->code == -EINTR)
+        lost_n++;
     else if (result->code == -EBADMSG)
         faults[result->fault]++;
     else
@@ -43,9 +46,13 @@ static void on_fatal(void *hint, int code)
     fatal_code = code;
 }
 
-static void open_crew(uint32_t workers, double deadline_s, const char *program)
+/* What a test wants of its crew beside what is usual. */
+static double deadline_s, stall_s;
+static uint64_t recycle, memory_mib;
+
+static void open_crew(uint32_t workers, const char *program)
 {
-    done_n = ok_n = cancelled_n = 0;
+    done_n = ok_n = cancelled_n = lost_n = 0;
     memset(faults, 0, sizeof faults);
     memset(&metrics, 0, sizeof metrics);
     fatal_code = 0;
@@ -55,7 +62,9 @@ static void open_crew(uint32_t workers, double deadline_s, const char *program)
                                  .pool = pool,
                                  .metrics = &metrics,
                                  .deadline_s = deadline_s,
-                                 .memory_mib = 1024,
+                                 .stall_s = stall_s,
+                                 .recycle = recycle,
+                                 .memory_mib = memory_mib,
                                  .done = on_done,
                                  .done_hint = &session,
                                  .fatal = on_fatal,
@@ -79,6 +88,10 @@ static int setup(void **state)
 {
     (void)state;
     log_open("test", LOG_ERROR);
+    deadline_s = 20;
+    stall_s = 120;
+    recycle = 0;
+    memory_mib = 1024;
     garden_new(&garden);
     garden_plant(&garden, "set", SAMPLES);
     session = (struct session){.generation = 1,
@@ -127,7 +140,7 @@ static void test_renders(void **state)
     uint32_t slot;
     assert_int_equal(pool_take(pool, &slot), 0);
     memset(pool_data(pool, 0), 0xee, SLOT_BYTES);
-    open_crew(2, 20, built_program("loaderd/augstream-loaderd-worker"));
+    open_crew(2, built_program("loaderd/augstream-loaderd-worker"));
     struct task_render early = task(0);
     assert_int_equal(crew_submit(crew, &session, &early), -EAGAIN); /* nobody is up yet */
     wait_complete();
@@ -164,7 +177,7 @@ static void test_bad_image(void **state)
     garden_write(&garden, "set/class-0/000.jpg", "this is no picture");
     garden_truncate(&garden, "set/class-1/000.jpg");
     assert_int_equal(remove(garden_path(&garden, "set/class-0/001.jpg")), 0);
-    open_crew(1, 20, built_program("loaderd/augstream-loaderd-worker"));
+    open_crew(1, built_program("loaderd/augstream-loaderd-worker"));
     wait_complete();
     for (uint32_t i = 0; i < 3; i++)
         submit(i);
@@ -185,17 +198,17 @@ static pid_t stop_worker(void)
     return pid[0];
 }
 
-static void test_killed(void **state)
+/* The decoder dies on the image: it was deep in it, the two others were not looked at. */
+static void died_of(int signal)
 {
-    (void)state;
-    open_crew(1, 20, built_program("loaderd/augstream-loaderd-worker"));
+    open_crew(1, built_program("loaderd/augstream-loaderd-worker"));
     wait_complete();
     pid_t pid = stop_worker();
     for (uint32_t i = 0; i < CREW_DEPTH; i++)
         submit(i);
-    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(kill(pid, signal), 0);
+    assert_int_equal(kill(pid, SIGCONT), 0);
     wait_done(CREW_DEPTH);
-    assert_int_equal(faults[FAULT_CRASH], 1);
     assert_int_equal(cancelled_n, CREW_DEPTH - 1);
     assert_int_equal(metrics.worker_exits, 1);
     wait_complete();
@@ -205,12 +218,54 @@ static void test_killed(void **state)
     assert_int_equal(fatal_code, 0);
 }
 
-static void test_overdue(void **state)
+static void test_crashed(void **state)
 {
     (void)state;
-    open_crew(1, 0.1, built_program("loaderd/augstream-loaderd-worker"));
+    died_of(SIGSEGV);
+    assert_int_equal(faults[FAULT_CRASH], 1);
+    assert_int_equal(metrics.worker_killed, 0);
+}
+
+static void test_aborted(void **state)
+{
+    (void)state;
+    died_of(SIGABRT);
+    assert_int_equal(faults[FAULT_CRASH], 1);
+}
+
+/* By the kernel for want of memory, or by a person: no image is to blame. */
+static void test_killed(void **state)
+{
+    (void)state;
+    died_of(SIGKILL);
+    assert_int_equal(faults[FAULT_CRASH], 0);
+    assert_int_equal(lost_n, 1);
+    assert_int_equal(metrics.worker_killed, 1);
+}
+
+/* Noise, so that each of its bits must be decoded: a tenth of a second of work and more. */
+static void plant_heavy(const char *name)
+{
+    enum { SIDE = 3000 };
+    uint8_t *rgb = malloc((size_t)SIDE * SIDE * 3);
+    assert_non_null(rgb);
+    uint32_t noise = 1;
+    for (size_t i = 0; i < (size_t)SIDE * SIDE * 3; i++) {
+        noise = noise * 1664525 + 1013904223;
+        rgb[i] = (uint8_t)(noise >> 24);
+    }
+    assert_int_equal(jpeg_write(garden_path(&garden, name), rgb, SIDE, SIDE, 95), 0);
+    free(rgb);
+}
+
+/* Processor time counts: an image that needs too much is bad, wherever it is. */
+static void test_deadline(void **state)
+{
+    (void)state;
+    plant_heavy("set/class-0/000.jpg");
+    deadline_s = 0.02;
+    open_crew(1, built_program("loaderd/augstream-loaderd-worker"));
     wait_complete();
-    stop_worker();
     submit(0);
     submit(1);
     wait_done(2);
@@ -220,10 +275,123 @@ static void test_overdue(void **state)
     wait_complete();
 }
 
+/* Time by the clock does not: a worker that a busy machine keeps waiting is not late. */
+static void test_slow_machine(void **state)
+{
+    (void)state;
+    deadline_s = 0.1; /* of which these small images need a hundredth */
+    open_crew(1, built_program("loaderd/augstream-loaderd-worker"));
+    wait_complete();
+    pid_t pid = stop_worker();
+    submit(0);
+    submit(1);
+    uv_update_time(&loop);
+    for (uint64_t from = uv_now(&loop); uv_now(&loop) - from < 500;)
+        uv_run(&loop, UV_RUN_ONCE);
+    assert_int_equal(done_n, 0);
+    assert_int_equal(kill(pid, SIGCONT), 0);
+    wait_done(2);
+    assert_int_equal(ok_n, 2);
+    assert_int_equal(metrics.worker_exits, 0);
+}
+
+/* Who is silent for too long is stuck, and no image is blamed. */
+static void test_stuck(void **state)
+{
+    (void)state;
+    stall_s = 0.1;
+    open_crew(1, built_program("loaderd/augstream-loaderd-worker"));
+    wait_complete();
+    stop_worker();
+    submit(0);
+    submit(1);
+    wait_done(2);
+    assert_int_equal(lost_n, 1);
+    assert_int_equal(cancelled_n, 1);
+    assert_int_equal(metrics.worker_stuck, 1);
+    wait_complete();
+}
+
+/* The daemon itself was held up: it takes the answers that are there, and blames nobody for the
+ * time in which it did not look. */
+static void test_held_up(void **state)
+{
+    (void)state;
+    stall_s = 0.1;
+    open_crew(1, built_program("loaderd/augstream-loaderd-worker"));
+    wait_complete();
+    pid_t pid = stop_worker();
+    submit(0);
+    usleep(500000);
+    assert_int_equal(kill(pid, SIGCONT), 0);
+    wait_done(1);
+    submit(1);
+    usleep(500000);
+    wait_done(2);
+    assert_int_equal(ok_n, 2);
+    assert_int_equal(metrics.worker_exits, 0);
+}
+
+#ifdef __SANITIZE_ADDRESS__
+enum { SANITIZED = 1 }; /* address space is not limited then */
+#else
+enum { SANITIZED = 0 };
+#endif
+
+/* 183 MiB of pixels for a worker that may take 200 with all that it is: the image is too large, the
+ * worker lives. */
+static void test_short_of_memory(void **state)
+{
+    (void)state;
+    enum { SIDE = 8000 };
+    if (SANITIZED)
+        skip();
+    uint8_t *rgb = calloc((size_t)SIDE * SIDE, 3);
+    assert_non_null(rgb);
+    assert_int_equal(
+        jpeg_write(garden_path(&garden, "set/class-0/000.jpg"), rgb, SIDE, SIDE, 50), 0);
+    free(rgb);
+    memory_mib = 200;
+    open_crew(1, built_program("loaderd/augstream-loaderd-worker"));
+    wait_complete();
+    submit(0);
+    submit(1);
+    wait_done(2);
+    assert_int_equal(faults[FAULT_TOO_LARGE], 1);
+    assert_int_equal(ok_n, 1);
+    assert_int_equal(metrics.worker_exits, 0);
+}
+
+/* Several shares, one after the other: each task is done, nobody ends unasked, and the
+ * worker is another one at the end. */
+static void test_recycled(void **state)
+{
+    (void)state;
+    pid_t before[4], after[4];
+    recycle = 10;
+    open_crew(1, built_program("loaderd/augstream-loaderd-worker"));
+    wait_complete();
+    assert_int_equal(children_of(getpid(), before, 4), 1);
+    for (uint32_t given = 0; metrics.worker_recycled < 3;) {
+        struct task_render t = task(given % SAMPLES);
+        given += crew_submit(crew, &session, &t) == 0;
+        uv_run(&loop, UV_RUN_NOWAIT);
+        assert_int_equal(ok_n, done_n);
+        assert_true(done_n <= given);
+    }
+    assert_true(done_n >= 3 * recycle);
+    assert_true(crew_complete(crew)); /* there was no gap */
+    const uint32_t n = children_of(getpid(), after, 4);
+    assert_true(n == 1 || n == 2);
+    for (uint32_t i = 0; i < n; i++)
+        assert_int_not_equal(after[i], before[0]);
+    assert_int_equal(metrics.worker_exits, 0);
+}
+
 static void test_idle_killed(void **state)
 {
     (void)state;
-    open_crew(1, 20, built_program("loaderd/augstream-loaderd-worker"));
+    open_crew(1, built_program("loaderd/augstream-loaderd-worker"));
     wait_complete();
     pid_t pid = stop_worker();
     assert_int_equal(kill(pid, SIGKILL), 0);
@@ -241,7 +409,7 @@ static void test_program_away(void **state)
     char path[256];
     snprintf(path, sizeof path, "%s", program);
     assert_int_equal(symlink(built_program("loaderd/augstream-loaderd-worker"), path), 0);
-    open_crew(1, 20, path);
+    open_crew(1, path);
     wait_complete();
     assert_int_equal(unlink(path), 0);
     assert_int_equal(kill(stop_worker(), SIGKILL), 0);
@@ -259,7 +427,7 @@ static void test_program_away(void **state)
 static void test_no_worker(void **state)
 {
     (void)state;
-    open_crew(1, 20, "/bin/false");
+    open_crew(1, "/bin/false");
     while (fatal_code == 0)
         uv_run(&loop, UV_RUN_ONCE);
     assert_int_equal(fatal_code, -ECHILD);
@@ -279,7 +447,7 @@ static void test_killed_at_start(void **state)
              marker, built_program("loaderd/augstream-loaderd-worker"), marker);
     garden_write(&garden, "worker", script);
     assert_int_equal(chmod(path, 0755), 0);
-    open_crew(1, 20, path);
+    open_crew(1, path);
     wait_complete();
     assert_int_equal(fatal_code, 0);
     assert_int_equal(metrics.worker_exits, 1);
@@ -292,7 +460,7 @@ static void test_always_killed_at_start(void **state)
     snprintf(path, sizeof path, "%s", garden_path(&garden, "worker"));
     garden_write(&garden, "worker", "#!/bin/sh\nkill -9 $$\n");
     assert_int_equal(chmod(path, 0755), 0);
-    open_crew(1, 20, path);
+    open_crew(1, path);
     while (fatal_code == 0)
         uv_run(&loop, UV_RUN_ONCE);
     assert_int_equal(fatal_code, -ECHILD);
@@ -309,6 +477,7 @@ static void test_no_program(void **state)
                                  .pool = pool,
                                  .metrics = &metrics,
                                  .deadline_s = 1,
+                                 .stall_s = 60,
                                  .memory_mib = 1024};
     assert_int_equal(crew_new(&config, &crew), -ENOENT);
     assert_non_null(strstr(err_text(), "/nowhere/worker"));
@@ -319,7 +488,11 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_renders),         TEST(test_bad_image),
-        TEST(test_killed),          TEST(test_overdue),
+        TEST(test_crashed),         TEST(test_aborted),
+        TEST(test_killed),          TEST(test_deadline),
+        TEST(test_slow_machine),    TEST(test_stuck),
+        TEST(test_held_up),         TEST(test_recycled),
+        TEST(test_short_of_memory),
         TEST(test_idle_killed),     TEST(test_program_away),
         TEST(test_killed_at_start), TEST(test_always_killed_at_start),
         TEST(test_no_worker),       TEST(test_no_program),

@@ -61,6 +61,7 @@ static void start(double bad_rate_max)
                                       .pool = pool,
                                       .metrics = &metrics,
                                       .deadline_s = 20,
+                                      .stall_s = 60,
                                       .memory_mib = 1024,
                                       .done = dispatch_result,
                                       .done_hint = dispatch,
@@ -230,26 +231,56 @@ static void test_worker_killed(void **state)
     dispatch_release(dispatch, batch);
 }
 
-/* The second death in a row is the sample's fault. */
+/* The worker that is at the batch's next sample dies of `signal`. */
+static void die(int signal)
+{
+    const uint64_t before = metrics.worker_exits;
+    while (!crew_complete(crew))
+        uv_run(&loop, UV_RUN_ONCE);
+    pid_t pid = worker();
+    kill(pid, SIGSTOP);
+    dispatch_feed(dispatch, crew_submit, crew);
+    kill(pid, signal);
+    kill(pid, SIGCONT);
+    while (metrics.worker_exits == before)
+        uv_run(&loop, UV_RUN_ONCE);
+}
+
+/* The second crash in a row is the sample's fault. */
 static void test_deadly_sample(void **state)
 {
     (void)state;
     start(1);
     struct batch *batch = asked(0);
-    for (int death = 0; death < BATCH_TRIES_MAX; death++) {
-        while (!crew_complete(crew))
-            uv_run(&loop, UV_RUN_ONCE);
-        pid_t pid = worker();
-        kill(pid, SIGSTOP);
-        dispatch_feed(dispatch, crew_submit, crew);
-        kill(pid, SIGKILL);
-        while (metrics.worker_exits == (uint64_t)death)
-            uv_run(&loop, UV_RUN_ONCE);
-    }
+    for (int death = 0; death < BATCH_TRIES_MAX; death++)
+        die(SIGSEGV);
     assert_ptr_equal(finished(), batch);
     assert_int_equal(batch->header.n_substituted, 1);
     assert_int_equal(batch->substituted[0].fault, FAULT_CRASH);
     assert_int_equal(metrics.faults[FAULT_CRASH], 1);
+    dispatch_release(dispatch, batch);
+}
+
+/* Killed from outside again and again: no sample is blamed, and the batch is given up for now. */
+static void test_killed_again(void **state)
+{
+    (void)state;
+    start(1);
+    struct batch *batch = asked(0);
+    for (int death = 0; death < BATCH_LOST_MAX; death++) {
+        assert_int_equal(batch->error, 0);
+        die(SIGKILL);
+    }
+    assert_ptr_equal(finished(), batch);
+    assert_int_equal(batch->error, -EAGAIN);
+    assert_non_null(strstr(batch->error_text, "killed"));
+    dispatch_release(dispatch, batch);
+    for (uint32_t i = 0; i < FAULT_KINDS; i++)
+        assert_int_equal(metrics.faults[i], 0);
+    batch = asked(0); /* and as ever later */
+    assert_ptr_equal(finished(), batch);
+    assert_int_equal(batch->error, 0);
+    assert_int_equal(batch->header.n_substituted, 0);
     dispatch_release(dispatch, batch);
 }
 
@@ -259,7 +290,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_shared),        TEST(test_substituted),        TEST(test_none_good),
         TEST(test_too_many_bad),  TEST(test_released_in_flight), TEST(test_worker_killed),
-        TEST(test_deadly_sample),
+        TEST(test_deadly_sample), TEST(test_killed_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,7 +16,9 @@ static void test_counts(void **state)
     struct item item = {.sample = 9, .path = "a/9.jpg"};
     metrics_fault(&m, "d", &item, FAULT_TRUNCATED, "a/9.jpg: ends early");
     metrics_fault(&m, "d", &item, FAULT_CRASH, "");
-    metrics_worker_exit(&m, &(struct metrics_exit){.signal = 9, .overdue = 1});
+    metrics_worker_exit(&m, &(struct metrics_exit){.signal = 27, .end = WORKER_DEADLINE});
+    metrics_worker_exit(&m, &(struct metrics_exit){.signal = 9, .end = WORKER_STUCK});
+    metrics_worker_exit(&m, &(struct metrics_exit){.signal = 9, .end = WORKER_KILLED});
     metrics_worker_exit(&m, &(struct metrics_exit){.signal = 11});
     metrics_worker_exit(&m, &(struct metrics_exit){.code = 70});
     metrics_worker_start_failed(&m, "no such program", 50);
@@ -32,8 +34,10 @@ static void test_counts(void **state)
     metrics_lost_edge(&m);
     assert_int_equal(m.faults[FAULT_TRUNCATED], 1);
     assert_int_equal(m.faults[FAULT_CRASH], 1);
-    assert_int_equal(m.worker_exits, 3);
+    assert_int_equal(m.worker_exits, 5);
     assert_int_equal(m.worker_overdue, 1);
+    assert_int_equal(m.worker_stuck, 1);
+    assert_int_equal(m.worker_killed, 1);
     assert_int_equal(m.worker_starts_failed, 1);
     assert_int_equal(m.turned_away, 7);
     assert_int_equal(m.bad_messages, 1);
@@ -42,7 +46,7 @@ static void test_counts(void **state)
     int n = metrics_line(&m, line, sizeof line);
     assert_int_equal(n, strlen(line));
     assert_string_equal(line, "3 batches, 12 samples, 5 MiB sent; 2 bad images, 2 substitutions, "
-                              "0 requests refused, 3 worker exits, 1 lost edges");
+                              "0 requests refused, 5 worker exits, 1 lost edges");
 }
 
 /* What fails for ever is told at once and then ever more rarely. */
