@@ -6,6 +6,7 @@
 
 #include "common/auto.h"
 #include "common/err.h"
+#include "proto/link_monitor.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <zmq.h>
 
 static_assert(sizeof(zmq_msg_t) == sizeof(((struct link_message *)0)->held[0]), "held too small");
@@ -30,18 +32,24 @@ enum {
     KEEPALIVE_PROBE_S = 5,
     KEEPALIVE_PROBES = 3,
     WAIT_LINKS_MAX = 256,
+    ZAP_ENFORCE_DOMAIN = 93, /* zmq.h 4.3.4 names it in its drafts only; the library has it */
 };
 
 struct link_context {
     void *zmq;
     atomic_uint monitors; /* names them */
+    struct link_guard guard;
+    struct link_auth *auth; /* or NULL */
 };
 
 struct link {
     const struct link_kind *kind;
     void *socket;
-    void *monitor; /* NULL on the side that binds */
-    bool connected;
+    struct link_monitor monitor; /* not open on a side that binds and has no list of clients */
+    struct link_auth *auth;      /* who is asked about each message, or NULL */
+    bool curve, connected;
+    const char *refusal;
+    uint64_t failures;
     int fd;
     char endpoint[LINK_ENDPOINT_MAX];
     struct endpoint_file file; /* on the side that binds */
@@ -97,7 +105,22 @@ void link_context_free(struct link_context *context)
         return;
     while (zmq_ctx_term(context->zmq) < 0 && zmq_errno() == EINTR)
         continue;
+    link_auth_free(context->auth);
+    explicit_bzero(&context->guard, sizeof context->guard);
     free(context);
+}
+
+int link_context_admit(struct link_context *context, struct link_auth **ret)
+{
+    int rc = context->auth ? 0 : link_auth_new(context->zmq, &context->auth);
+    if (rc == 0)
+        *ret = context->auth;
+    return rc;
+}
+
+void link_context_guard(struct link_context *context, const struct link_guard *guard)
+{
+    context->guard = *guard;
 }
 
 static int link_configure(struct link *link)
@@ -134,24 +157,63 @@ static int link_configure(struct link *link)
     return 0;
 }
 
-/* Events wait in memory without a limit: one that is never asked for must not stop ZeroMQ's thread.
- * There is at most one every RECONNECT_MS. */
+/* The side that binds wants a key of whoever comes, or, where there is a list, at least to be
+ * asked: an endpoint of a ZAP domain speaks ZMTP 3 alone. In the handshakes of the versions before,
+ * libzmq 4.3.4 ends the whole process when the socket is closed while a stranger is in the middle
+ * of one (zmtp_engine.cpp, process_routing_id_msg). */
+static int link_secure(struct link_context *context, struct link *link)
+{
+    const struct link_guard *guard = &context->guard;
+    const char *domain = link->curve ? LINK_AUTH_CURVE : LINK_AUTH_OPEN;
+    const int yes = 1;
+    const bool server = link->kind->binds;
+    const struct {
+        bool set;
+        int option;
+        const void *value;
+        size_t len;
+    } rows[] = {
+        {server && context->auth, ZMQ_ZAP_DOMAIN, domain, strlen(domain)},
+        {server && context->auth, ZAP_ENFORCE_DOMAIN, &yes, sizeof yes},
+        {server && link->curve, ZMQ_CURVE_SERVER, &yes, sizeof yes},
+        {!server && link->curve, ZMQ_CURVE_SERVERKEY, guard->server, LINK_KEY_BYTES},
+        {!server && link->curve, ZMQ_CURVE_PUBLICKEY, guard->key.public_key, LINK_KEY_BYTES},
+        {link->curve, ZMQ_CURVE_SECRETKEY, guard->key.secret_key, LINK_KEY_BYTES},
+    };
+    if (server && link->curve && !context->auth)
+        return err_set(-EINVAL, "%s: keys are wanted, and nobody judges them", link->endpoint);
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (rows[i].set &&
+            zmq_setsockopt(link->socket, rows[i].option, rows[i].value, rows[i].len) < 0)
+            return zmq_fail(link->endpoint, "cannot set up CURVE");
+    if (link->curve && link->kind->has_peers)
+        link->auth = context->auth;
+    return 0;
+}
+
 static int link_watch(struct link_context *context, struct link *link)
 {
-    enum { EVENTS = ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED };
-    char name[64];
-    int unlimited = 0, linger = 0;
-    snprintf(name, sizeof name, "inproc://link-monitor-%u",
-             atomic_fetch_add(&context->monitors, 1));
-    if (zmq_socket_monitor(link->socket, name, EVENTS) < 0)
-        return zmq_fail(link->endpoint, "cannot watch");
-    link->monitor = zmq_socket(context->zmq, ZMQ_PAIR);
-    if (!link->monitor ||
-        zmq_setsockopt(link->monitor, ZMQ_RCVHWM, &unlimited, sizeof unlimited) < 0 ||
-        zmq_setsockopt(link->monitor, ZMQ_LINGER, &linger, sizeof linger) < 0 ||
-        zmq_connect(link->monitor, name) < 0)
-        return zmq_fail(link->endpoint, "cannot watch");
-    return 0;
+    enum {
+        FAILED = ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL |
+                 ZMQ_EVENT_HANDSHAKE_FAILED_AUTH
+    };
+    const int events = link->kind->binds
+                           ? FAILED
+                           : FAILED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED;
+    if (link->kind->binds && !context->auth)
+        return 0;
+    return link_monitor_open(&link->monitor, context->zmq, link->socket,
+                             atomic_fetch_add(&context->monitors, 1), events);
+}
+
+/* A socket at an ipc path never has another mode than it is to have. */
+static int bind_socket(const struct link *link, const char *endpoint, unsigned ipc_mode)
+{
+    const mode_t before = ipc_mode ? umask(0777 & ~ipc_mode) : 0;
+    int rc = zmq_bind(link->socket, endpoint);
+    if (ipc_mode)
+        umask(before);
+    return rc;
 }
 
 /* An address that is taken is told apart from one that this machine cannot give us. */
@@ -170,12 +232,15 @@ static int link_start(struct link_context *context, struct link *link, const cha
     if (!link->socket)
         return zmq_fail(endpoint, "cannot make a socket");
     snprintf(link->endpoint, sizeof link->endpoint, "%s", endpoint);
+    link->curve = context->guard.curve && strncmp(endpoint, "tcp:", 4) == 0;
     int rc = link_configure(link);
-    if (rc == 0 && !link->kind->binds)
+    if (rc == 0)
+        rc = link_secure(context, link);
+    if (rc == 0)
         rc = link_watch(context, link);
     if (rc < 0)
         return rc;
-    if (link->kind->binds ? zmq_bind(link->socket, endpoint) < 0
+    if (link->kind->binds ? bind_socket(link, endpoint, context->guard.ipc_mode) < 0
                           : zmq_connect(link->socket, endpoint) < 0)
         return link->kind->binds ? bind_fail(endpoint) : zmq_fail(endpoint, "cannot connect");
     if (link->kind->binds)
@@ -231,10 +296,7 @@ void link_close(struct link *link)
 {
     if (!link)
         return;
-    if (link->socket && !link->kind->binds)
-        zmq_socket_monitor(link->socket, NULL, 0);
-    if (link->monitor)
-        zmq_close(link->monitor);
+    link_monitor_close(&link->monitor, link->socket);
     endpoint_remove(link->endpoint, &link->file); /* while we listen it is ours, if it is the one */
     if (link->socket)
         zmq_close(link->socket);
@@ -314,6 +376,14 @@ static int message_refuse(struct link *link, struct link_message *message, const
     return err_set(-EBADMSG, "%s: a message with %s was dropped", link->endpoint, what);
 }
 
+/* The key has been on the list when the connection was made. The first part of a message lacks it
+ * at times (libzmq before 4.3.5), so it is asked of the body. */
+static bool link_allows(const struct link *link, zmq_msg_t *body)
+{
+    const char *user = zmq_msg_gets(body, "User-Id");
+    return user && link_auth_allows(link->auth, user);
+}
+
 int link_receive(struct link *link, struct link_message *message)
 {
     link_message_done(message);
@@ -335,6 +405,8 @@ int link_receive(struct link *link, struct link_message *message)
     }
     if (surplus)
         return message_refuse(link, message, "too many frames");
+    if (link->auth && !link_allows(link, held(message, next)))
+        return message_refuse(link, message, "a key that is not on the list any more");
     message->body = zmq_msg_data(held(message, next));
     message->body_len = zmq_msg_size(held(message, next));
     for (next++; next < message->n_held; next++) {
@@ -462,36 +534,39 @@ int link_wait(struct link *const *links, uint32_t n, int timeout_ms)
     return ready < 0 ? err_set(zmq_error(), "cannot wait: %s", zmq_strerror(zmq_errno())) : ready;
 }
 
-/* The number of one event of the monitor; 0 when there is none. An event has two parts, of which
- * the first begins with its number: zmq_socket_monitor(3). */
-static int monitor_next(struct link *link)
-{
-    int event = 0;
-    for (bool more = true, first = true; more; first = false) {
-        zmq_msg_t part;
-        if (part_receive(link->monitor, &part) < 0)
-            return 0;
-        uint16_t number;
-        if (first && zmq_msg_size(&part) >= sizeof number) {
-            memcpy(&number, zmq_msg_data(&part), sizeof number);
-            event = number;
-        }
-        more = zmq_msg_more(&part);
-        zmq_msg_close(&part);
-    }
-    return event;
-}
-
 enum link_event link_event(struct link *link)
 {
-    if (!link->monitor)
-        return LINK_NOTHING;
-    for (int event; (event = monitor_next(link));) {
-        bool now = event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
+    for (struct link_happening h; (h = link_monitor_next(&link->monitor)).event;) {
+        const char *refusal = link_monitor_refusal(h, link->curve);
+        if (refusal) {
+            link->refusal = refusal;
+            return LINK_REFUSED;
+        }
+        bool now = h.event == ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
         if (now == link->connected)
             continue; /* a connection that never spoke has ended */
         link->connected = now;
         return now ? LINK_CONNECTED : LINK_DISCONNECTED;
     }
     return LINK_NOTHING;
+}
+
+const char *link_refusal(const struct link *link)
+{
+    return link->refusal;
+}
+
+int link_again(struct link *link)
+{
+    zmq_disconnect(link->socket, link->endpoint); /* what is left of it */
+    return zmq_connect(link->socket, link->endpoint) < 0
+               ? zmq_fail(link->endpoint, "cannot connect")
+               : 0;
+}
+
+uint64_t link_failures(struct link *link)
+{
+    for (struct link_happening h; (h = link_monitor_next(&link->monitor)).event;)
+        link->failures += h.event != ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
+    return link->failures;
 }

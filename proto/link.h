@@ -8,6 +8,8 @@
 #define AUGSTREAM_PROTO_LINK_H
 
 #include "proto/endpoint.h"
+#include "proto/link_auth.h"
+#include "proto/link_key.h"
 #include "proto/wire.h"
 
 #include <stddef.h>
@@ -20,6 +22,20 @@ enum { LINK_WINDOW_MAX = 128 /* requests outstanding at one loader: half of ever
 
 int link_context_new(struct link_context **ret);
 void link_context_free(struct link_context *context); /* after its links; waits at most 2 s */
+
+/* How sockets are guarded that are opened from now on; the guard is copied. Keys are for tcp: an
+ * ipc socket has its mode. Without a guard nothing is. */
+struct link_guard {
+    unsigned ipc_mode;              /* of sockets bound at ipc paths, 0660; 0: as the umask says */
+    bool curve;                     /* encrypts and authenticates at tcp endpoints ... */
+    struct link_key key;            /* ... with this pair of ours ... */
+    uint8_t server[LINK_KEY_BYTES]; /* ... and, where we connect, with whom alone */
+};
+void link_context_guard(struct link_context *context, const struct link_guard *guard);
+
+/* The list of clients for what is bound from now on; the context owns it, and makes it once. With
+ * it, also endpoints without keys turn away the protocols before ZMTP 3. */
+int link_context_admit(struct link_context *context, struct link_auth **ret);
 
 /* Endpoints: proto/endpoint.h. Binding to tcp://host:* picks a free port. Binding to an ipc path
  * replaces a socket that nobody listens to, nothing else, and closing removes it. -EINVAL: not an
@@ -76,7 +92,8 @@ void link_message_done(struct link_message *message); /* gives the frames back; 
  * -EMSGSIZE above the limits; the message is sent whole or not at all. A PUB link always succeeds
  * and drops for subscribers that are behind. peer is NULL but on a ROUTER. Receive gives back what
  * message held before; -EAGAIN when there is nothing; -EBADMSG for a message of a wrong shape (it
- * is dropped; peer is set, unless its name is too long: then peer.len is 0). */
+ * is dropped; peer is set, unless its name is too long: then peer.len is 0), and for one with a key
+ * that has been taken off the list since. */
 int link_send(struct link *link, const struct link_peer *peer, const void *body, size_t len,
               const struct link_frame *frames, uint32_t n_frames);
 int link_receive(struct link *link, struct link_message *message);
@@ -89,8 +106,16 @@ int link_ready(struct link *link);    /* 1 when link_receive would give somethin
 int link_wait(struct link *const *links, uint32_t n, int timeout_ms);
 
 /* The next thing that happened to the connection (ask until LINK_NOTHING); DEALER and SUB links. A
- * hint, not a receipt: what was in flight when a connection ended may or may not have arrived. */
-enum link_event { LINK_NOTHING, LINK_CONNECTED, LINK_DISCONNECTED };
+ * hint, not a receipt: what was in flight when a connection ended may or may not have arrived.
+ * LINK_REFUSED: the handshake failed for a matter of keys, which link_refusal says. ZeroMQ then
+ * mostly tries no more: link_again does. */
+enum link_event { LINK_NOTHING, LINK_CONNECTED, LINK_DISCONNECTED, LINK_REFUSED };
 enum link_event link_event(struct link *link);
+const char *link_refusal(const struct link *link);
+int link_again(struct link *link);
+
+/* ROUTER and PUB links of a context with a list of clients: how many handshakes failed so far, but
+ * for those that the list refused. To be asked now and then: the events wait in memory. */
+uint64_t link_failures(struct link *link);
 
 #endif
