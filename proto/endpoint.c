@@ -7,6 +7,7 @@
 #include "common/err.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -64,6 +65,17 @@ int endpoint_check(const char *endpoint, bool binds)
     return err_set(-EINVAL, "%s: neither tcp://host:port nor ipc://path", endpoint);
 }
 
+/* Whether the process that listens at the other end of a connection is there no more: its socket
+ * is then with a child between fork and exec, for a moment. A process of another namespace (0) is
+ * not known, and so taken to live. */
+static bool listener_is_dead(int fd)
+{
+    struct ucred peer;
+    socklen_t len = sizeof peer;
+    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 && peer.pid > 0 &&
+           kill(peer.pid, 0) < 0 && errno == ESRCH;
+}
+
 int endpoint_vacant(const char *endpoint)
 {
     struct stat st;
@@ -78,7 +90,7 @@ int endpoint_vacant(const char *endpoint)
     if (fd < 0)
         return err_set(-errno, "%s: %s", endpoint, strerror(errno));
     int code = connect(fd, (const struct sockaddr *)&address, sizeof address) < 0 ? errno : 0;
-    if (code == ECONNREFUSED)
+    if (code == ECONNREFUSED || (code == 0 && listener_is_dead(fd)))
         return 0;
     if (code && code != EAGAIN) /* EAGAIN: somebody listens, and is busy */
         return err_set(-EADDRNOTAVAIL, "%s: %s", endpoint, strerror(code));

@@ -14,7 +14,8 @@ enum { LINK_ENDPOINT_MAX = 256 /* bytes with the NUL */ };
 int endpoint_check(const char *endpoint, bool binds);
 
 /* Whether an endpoint that passed may be bound: at an ipc path lies nothing, or a socket that
- * nobody listens to. -EADDRINUSE: somebody does; -EADDRNOTAVAIL: something else lies there. */
+ * nobody listens to, or only what is left of a process that died. -EADDRINUSE: somebody does;
+ * -EADDRNOTAVAIL: something else lies there. */
 int endpoint_vacant(const char *endpoint);
 
 /* The socket that binding made at an ipc path, so that it, and no other, is removed at the end:

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static char folder[64], path[96], endpoint[128];
@@ -130,6 +131,33 @@ static void test_vacant(void **state)
     assert_int_equal(access(path, F_OK), 0);
 }
 
+/* A daemon that is killed between the fork and the exec of a worker leaves its listening socket in
+ * the worker's hands for a moment: nobody will ever answer there. */
+static void test_vacant_after_death(void **state)
+{
+    (void)state;
+    int held[2];
+    char word;
+    assert_int_equal(pipe(held), 0);
+    pid_t daemon = fork();
+    if (daemon == 0) {
+        if (listen(bound(), 4) < 0)
+            _exit(1);
+        if (fork() == 0) { /* holds the socket until the test is over */
+            close(held[1]);
+            _exit((int)read(held[0], &word, 1));
+        }
+        _exit(endpoint_vacant(endpoint) == -EADDRINUSE ? 0 : 2); /* as long as it lives */
+    }
+    int status;
+    assert_int_equal(waitpid(daemon, &status, 0), daemon);
+    assert_int_equal(status, 0);
+    int rc = endpoint_vacant(endpoint);
+    close(held[0]);
+    close(held[1]);
+    assert_int_equal(rc, 0);
+}
+
 static void test_remove(void **state)
 {
     (void)state;
@@ -161,6 +189,7 @@ static void test_remove(void **state)
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-    const struct CMUnitTest tests[] = {TEST(test_texts), TEST(test_vacant), TEST(test_remove)};
+    const struct CMUnitTest tests[] = {TEST(test_texts), TEST(test_vacant),
+                                       TEST(test_vacant_after_death), TEST(test_remove)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
