@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* herd_receiver: trainers without a model: recv in a process of its own, which writes a record of
+ * each batch into a pipe. Owns the pipes' ends; the process dies with the tool. */
+#include "herd.h"
+
+#include "common/auto.h"
+#include "common/err.h"
+#include "common/stat.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { EPOCHS = 1000000, RECEIVERS_MAX = 8 };
+
+/* Everything of a batch that is the same whoever made it. */
+static void batch_digest(const struct recv_batch *batch, uint8_t ret[DIGEST_BYTES])
+{
+    const struct wire_batch *b = batch->header;
+    struct digest d;
+    digest_init(&d);
+    digest_add(&d, b->session, DIGEST_BYTES);
+    const uint32_t numbers[] = {b->epoch, b->index, b->n_samples, b->n_views, b->n_substituted};
+    digest_add(&d, numbers, sizeof numbers);
+    digest_add(&d, b->labels, b->n_samples * sizeof *b->labels);
+    for (uint32_t i = 0; i < b->n_substituted; i++) {
+        digest_add_u64(&d, b->substituted[i].position);
+        digest_add_u64(&d, b->substituted[i].sample);
+        digest_add_u64(&d, b->substituted[i].fault);
+    }
+    for (uint32_t i = 0; i < b->n_views * b->n_samples; i++) {
+        char line[1024];
+        omega_json(&b->omega[i], &(struct omega_place){0}, line, sizeof line);
+        digest_add_str(&d, line);
+    }
+    const struct encoder_run *run = batch->model.run;
+    for (uint32_t i = 0; i < b->n_frames; i++)
+        digest_add(&d, run[i].pixels, b->frames[i].bytes);
+    digest_end(&d, ret);
+}
+
+static void tell(void *hint, const char *text)
+{
+    (void)hint;
+    fprintf(stderr, "receiver: %s\n", text);
+}
+
+/* Whole records: they are shorter than a pipe's atomic write. */
+static void put(int fd, const struct herd_record *record)
+{
+    if (write(fd, record, sizeof *record) != sizeof *record)
+        _exit(1);
+}
+
+static int run(const struct herd_receiver_config *config, int records, int credit,
+               struct recv_counts *counts)
+{
+    const struct recv_config recv_config = {.spec = &config->spec,
+                                            .endpoints = &config->endpoints,
+                                            .window = config->window,
+                                            .deadline_s = config->deadline_s,
+                                            .retry_s = 60,
+                                            .epochs = EPOCHS,
+                                            .tell = tell};
+    struct recv *recv;
+    int rc = recv_open(&recv_config, &recv);
+    if (rc < 0)
+        return rc;
+    uint64_t epoch = recv_info(recv)->batches;
+    for (uint64_t i = 0; i < config->batches && rc == 0; i++) {
+        char word;
+        struct recv_batch batch;
+        if (config->credited && read(credit, &word, 1) != 1)
+            break;
+        rc = recv_next(recv, NULL, &batch);
+        if (rc < 0)
+            break;
+        struct herd_record record = {.position = batch.header->epoch * epoch + batch.header->index,
+                                     .at_s = stat_now()};
+        batch_digest(&batch, record.digest);
+        recv_release(recv, &batch);
+        *counts = *recv_counts(recv);
+        bool chosen = i == config->batches / 2;
+        if (!(chosen && config->fault == HERD_DROP))
+            put(records, &record);
+        if (chosen && config->fault == HERD_DOUBLE)
+            put(records, &record);
+    }
+    recv_close(recv);
+    return rc;
+}
+
+void herd_receiver_start(struct herd_receiver *receiver, const struct herd_receiver_config *config)
+{
+    int records[2], credit[2];
+    *receiver = (struct herd_receiver){.records = -1, .credit = -1};
+    void *shared = mmap(NULL, sizeof *receiver->counts, PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (shared == MAP_FAILED || pipe2(records, O_CLOEXEC) < 0 || pipe2(credit, O_CLOEXEC) < 0)
+        herd_fail("a receiver's pipes: %s", strerror(errno));
+    receiver->counts = shared;
+    fflush(stdout);
+    receiver->pid = fork();
+    if (receiver->pid < 0)
+        herd_fail("fork: %s", strerror(errno));
+    if (receiver->pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        close(records[0]);
+        close(credit[1]);
+        int rc = run(config, records[1], credit[0], shared);
+        if (rc < 0)
+            fprintf(stderr, "receiver: %s\n", err_text());
+        _exit(rc < 0 ? 1 : 0);
+    }
+    close(records[1]);
+    close(credit[0]);
+    receiver->records = records[0];
+    receiver->credit = credit[1];
+}
+
+void herd_grant(struct herd_receiver *receiver, uint32_t batches)
+{
+    for (uint32_t i = 0; i < batches; i++)
+        if (write(receiver->credit, "x", 1) != 1)
+            return; /* it has ended; herd_next says how */
+}
+
+static void forget(struct herd_receiver *receiver)
+{
+    close(take_fd(&receiver->records));
+    close(take_fd(&receiver->credit));
+    receiver->pid = 0;
+}
+
+/* The pipe's end: the process has ended, or is about to. */
+static void ended(struct herd_receiver *receiver)
+{
+    int status = -1;
+    waitpid(receiver->pid, &status, 0);
+    forget(receiver);
+    if (status != 0)
+        herd_fail("a receiver ended with status %x", (unsigned)status);
+}
+
+uint32_t herd_next(struct herd_receiver *receivers, uint32_t n, int timeout_ms,
+                   struct herd_record *ret)
+{
+    struct pollfd polls[RECEIVERS_MAX];
+    for (uint32_t i = 0; i < n; i++)
+        polls[i] = (struct pollfd){.fd = receivers[i].records, .events = POLLIN};
+    int r = poll(polls, n, timeout_ms);
+    if (r < 0 && errno != EINTR)
+        herd_fail("poll: %s", strerror(errno));
+    for (uint32_t i = 0; r > 0 && i < n; i++) {
+        if (polls[i].revents == 0)
+            continue;
+        ssize_t got = read(receivers[i].records, ret, sizeof *ret);
+        if (got == sizeof *ret) {
+            receivers[i].got++;
+            return i;
+        }
+        ended(&receivers[i]);
+    }
+    return n;
+}
+
+void herd_receiver_kill(struct herd_receiver *receiver)
+{
+    if (receiver->pid == 0)
+        return;
+    kill(receiver->pid, SIGKILL);
+    waitpid(receiver->pid, NULL, 0);
+    forget(receiver);
+}
