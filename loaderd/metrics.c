@@ -16,6 +16,14 @@ void metrics_fault(struct metrics *m, const char *dataset, const struct item *it
              item->sample, wire_fault_name(fault), text[0] ? text : item->path);
 }
 
+void metrics_quarantine(struct metrics *m, const char *dataset, const struct item *item,
+                        uint32_t workers)
+{
+    m->quarantined++;
+    log_warn("dataset %s: sample %" PRIu32 " ended %" PRIu32 " workers and is not tried again: %s",
+             dataset, item->sample, workers, item->path);
+}
+
 void metrics_worker_exit(struct metrics *m, const struct metrics_exit *exit)
 {
     char how[64];

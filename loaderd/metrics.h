@@ -14,7 +14,9 @@ struct metrics {
     uint64_t batches, samples, bytes; /* sent */
     uint64_t substituted;             /* samples of these */
     uint64_t shared;                  /* requests answered by a batch already being made */
-    uint64_t faults[FAULT_KINDS];     /* bad samples, each counted once */
+    uint64_t kept_hits;               /* requests answered by a batch that others had before */
+    uint64_t faults[FAULT_KINDS];     /* bad samples, each once; struct dataset has its own */
+    uint64_t quarantined;             /* of these, not tried again: they ended workers */
     uint64_t refused;                 /* requests answered with Error */
     uint64_t bad_messages;            /* of these, not understood */
     uint64_t internal;                /* of these, for trouble of our own */
@@ -36,6 +38,10 @@ struct metrics {
 /* A sample was found bad for the first time. */
 void metrics_fault(struct metrics *m, const char *dataset, const struct item *item,
                    enum wire_fault fault, const char *text);
+
+/* A sample ended so many workers, one after the other: no other one is given it. */
+void metrics_quarantine(struct metrics *m, const char *dataset, const struct item *item,
+                        uint32_t workers);
 
 /* What a worker's end says; only the first two say it of the image it was working on. */
 enum worker_end {

@@ -26,6 +26,7 @@ enum batch_state {
     BATCH_MAKING,
     BATCH_FINISHED, /* sealed or failed, not yet fetched */
     BATCH_HANDED,   /* its users have it */
+    BATCH_KEPT,     /* sealed, and without users: there until its slot is needed */
 };
 
 /* One position. */
@@ -50,7 +51,9 @@ struct batch {
     struct slot_layout layout;
     struct order order;
 
-    uint32_t users;  /* requests that want it */
+    uint64_t generation; /* of the session: a kept batch does not hold it */
+    bool told;           /* it was handed over before: observers have seen it */
+    uint32_t users;      /* requests that want it */
     uint32_t flying; /* samples at a worker, which writes into the slot */
     uint32_t placed; /* samples that stand */
     int error;       /* 0, or why it cannot be made; error_text says it */

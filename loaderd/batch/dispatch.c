@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* dispatch: takes (session, epoch, index), gives sealed batches. A batch is in one list: making, or
- * finished, or (handed over, or free) in none. A batch that failed or that nobody wants any more
- * stays in making until its last sample has come back, for a worker may still write into its slot.
- * All memory is made at the start. */
+/* dispatch: takes (session, epoch, index), gives sealed batches. A batch is in one list: making,
+ * finished, or handed (over, or kept, or both in turn), or free and in none. A batch that failed or
+ * that nobody wants any more stays in making until its last sample has come back, for a worker may
+ * still write into its slot. All memory is made at the start. */
 #include "loaderd/batch/dispatch.h"
 
 #include "common/err.h"
@@ -17,7 +17,8 @@ TAILQ_HEAD(batches, batch);
 
 struct dispatch {
     struct dispatch_config config;
-    struct batches making, finished;
+    struct batches making, finished, handed;
+    uint32_t n_kept; /* of handed */
     uint32_t n_free;
     struct batch **free;   /* [slots] the first n_free are free */
     struct batch *batches; /* [slots] */
@@ -30,6 +31,7 @@ int dispatch_new(const struct dispatch_config *config, struct dispatch **ret)
     if (dispatch) {
         TAILQ_INIT(&dispatch->making);
         TAILQ_INIT(&dispatch->finished);
+        TAILQ_INIT(&dispatch->handed);
         dispatch->free = calloc(slots, sizeof(struct batch *));
         dispatch->batches = calloc(slots, sizeof(struct batch));
     }
@@ -50,6 +52,7 @@ void dispatch_free(struct dispatch *dispatch)
 {
     if (!dispatch)
         return;
+    dispatch_keep_none(dispatch);
     struct batch *batch;
     TAILQ_FOREACH(batch, &dispatch->making, next) /* left by their users, unfinished */
     pool_unref(dispatch->config.pool, batch->slot);
@@ -63,10 +66,82 @@ static struct batch *find(struct batches *batches, const struct session *session
 {
     struct batch *batch;
     TAILQ_FOREACH(batch, batches, next)
-    if (batch->session == session && batch->epoch == epoch && batch->index == index &&
-        batch->error == 0)
+    if (batch->session == session && batch->generation == session->generation &&
+        batch->epoch == epoch && batch->index == index && batch->error == 0)
         return batch;
     return NULL;
+}
+
+/* Nothing points to the batch: slot and struct are free again. A kept one has let go of its session
+ * already. */
+static void retire(struct dispatch *dispatch, struct batch *batch)
+{
+    assert(batch->users == 0 && batch->flying == 0);
+    pool_unref(dispatch->config.pool, batch->slot);
+    if (batch->state != BATCH_KEPT)
+        session_unref(batch->session);
+    batch->session = NULL;
+    dispatch->free[dispatch->n_free++] = batch;
+}
+
+/* Its last user has left: it stays, the youngest of those that do. */
+static void keep(struct dispatch *dispatch, struct batch *batch)
+{
+    batch->state = BATCH_KEPT;
+    session_unref(batch->session);
+    TAILQ_INSERT_TAIL(&dispatch->handed, batch, next);
+    dispatch->n_kept++;
+}
+
+/* Gives up the one that was kept for longest; false when there is none. */
+static bool give_up_kept(struct dispatch *dispatch)
+{
+    struct batch *batch;
+    TAILQ_FOREACH(batch, &dispatch->handed, next)
+    if (batch->state == BATCH_KEPT)
+        break;
+    if (!batch)
+        return false;
+    TAILQ_REMOVE(&dispatch->handed, batch, next);
+    dispatch->n_kept--;
+    retire(dispatch, batch);
+    return true;
+}
+
+uint32_t dispatch_kept(const struct dispatch *dispatch)
+{
+    return dispatch->n_kept;
+}
+
+void dispatch_keep_none(struct dispatch *dispatch)
+{
+    dispatch->config.keep = false;
+    while (give_up_kept(dispatch))
+        ;
+}
+
+/* A slot; kept batches make room. One of these may still be on its way to a peer: then its slot
+ * comes back later, and the next one may be free at once. */
+static int slot_take(struct dispatch *dispatch, uint32_t *ret)
+{
+    while (dispatch->n_free == 0 || pool_take(dispatch->config.pool, ret) < 0)
+        if (!give_up_kept(dispatch))
+            return -EAGAIN;
+    return 0;
+}
+
+/* Makes a batch that others have, or had, a finished one for one user more. */
+static struct batch *take_again(struct dispatch *dispatch, struct batch *batch)
+{
+    if (batch->state == BATCH_KEPT) {
+        dispatch->n_kept--;
+        session_ref(batch->session);
+    }
+    TAILQ_REMOVE(&dispatch->handed, batch, next);
+    batch->state = BATCH_FINISHED;
+    batch->told = true;
+    TAILQ_INSERT_TAIL(&dispatch->finished, batch, next);
+    return batch;
 }
 
 int dispatch_ask(struct dispatch *dispatch, struct session *session, uint32_t epoch, uint32_t index,
@@ -75,11 +150,15 @@ int dispatch_ask(struct dispatch *dispatch, struct session *session, uint32_t ep
     struct batch *batch = find(&dispatch->making, session, epoch, index);
     if (!batch)
         batch = find(&dispatch->finished, session, epoch, index);
+    struct batch *before = batch ? NULL : find(&dispatch->handed, session, epoch, index);
     if (batch) {
         dispatch->config.metrics->shared++;
+    } else if (before) {
+        dispatch->config.metrics->kept_hits++;
+        batch = take_again(dispatch, before);
     } else {
         uint32_t slot;
-        if (dispatch->n_free == 0 || pool_take(dispatch->config.pool, &slot) < 0)
+        if (slot_take(dispatch, &slot) < 0)
             return -EAGAIN;
         batch = dispatch->free[--dispatch->n_free];
         batch_begin(batch, session, epoch, index, slot);
@@ -89,16 +168,6 @@ int dispatch_ask(struct dispatch *dispatch, struct session *session, uint32_t ep
     batch->users++;
     *ret = batch;
     return 0;
-}
-
-/* Nothing points to the batch: slot and struct are free again. */
-static void retire(struct dispatch *dispatch, struct batch *batch)
-{
-    assert(batch->users == 0 && batch->flying == 0);
-    pool_unref(dispatch->config.pool, batch->slot);
-    session_unref(batch->session);
-    batch->session = NULL;
-    dispatch->free[dispatch->n_free++] = batch;
 }
 
 /* No more of its samples are tried. The words are err_text's. */
@@ -141,12 +210,16 @@ void dispatch_release(struct dispatch *dispatch, struct batch *batch)
         settle(dispatch, batch);
         break;
     case BATCH_FINISHED:
-        TAILQ_REMOVE(&dispatch->finished, batch, next);
-        retire(dispatch, batch);
-        break;
     case BATCH_HANDED:
-        retire(dispatch, batch);
+        TAILQ_REMOVE(batch->state == BATCH_FINISHED ? &dispatch->finished : &dispatch->handed,
+                     batch, next);
+        if (dispatch->config.keep && batch->error == 0)
+            keep(dispatch, batch);
+        else
+            retire(dispatch, batch);
         break;
+    case BATCH_KEPT:
+        assert(false); /* it has no users */
     }
 }
 
@@ -182,6 +255,13 @@ void dispatch_feed(struct dispatch *dispatch, dispatch_submit_fn submit, void *s
     }
 }
 
+/* A worker's death, its slowness or its own trouble say little about the image: try once more. */
+static bool is_verdict(const struct crew_result *result)
+{
+    return result->code == -EBADMSG && result->fault != FAULT_CRASH &&
+           result->fault != FAULT_DEADLINE;
+}
+
 /* The sample is bad: said once, remembered, replaced. */
 static int replace(struct dispatch *dispatch, struct batch *batch, uint32_t position,
                    const struct crew_result *result)
@@ -192,15 +272,10 @@ static int replace(struct dispatch *dispatch, struct batch *batch, uint32_t posi
         struct item item;
         dataset->source->item(dataset->source, sample, &item);
         metrics_fault(dispatch->config.metrics, dataset->name, &item, result->fault, result->text);
+        if (dataset_fault(dataset, sample) != FAULT_NONE && !is_verdict(result))
+            metrics_quarantine(dispatch->config.metrics, dataset->name, &item, BATCH_TRIES_MAX);
     }
     return batch_replace(batch, position, result->fault);
-}
-
-/* A worker's death, its slowness or its own trouble say little about the image: try once more. */
-static bool is_verdict(const struct crew_result *result)
-{
-    return result->code == -EBADMSG && result->fault != FAULT_CRASH &&
-           result->fault != FAULT_DEADLINE;
 }
 
 static int judge(struct dispatch *dispatch, struct batch *batch, uint32_t position,
@@ -248,6 +323,7 @@ struct batch *dispatch_finished(struct dispatch *dispatch)
     struct batch *batch = TAILQ_FIRST(&dispatch->finished);
     if (batch) {
         TAILQ_REMOVE(&dispatch->finished, batch, next);
+        TAILQ_INSERT_TAIL(&dispatch->handed, batch, next);
         batch->state = BATCH_HANDED;
     }
     return batch;

@@ -93,6 +93,7 @@ static void drain(struct daemon *d)
     log_note("finishing %" PRIu32 " requests", serve_outstanding(d->serve));
     check_told(tell_state(&d->tell, "STOPPING=1"));
     serve_drain(d->serve);
+    dispatch_keep_none(d->stock.dispatch);
     uv_timer_start(&d->drain, on_drain, RETRY_MS, RETRY_MS);
 }
 

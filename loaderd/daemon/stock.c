@@ -51,7 +51,8 @@ int stock_memory(struct stock *stock, const struct config *config, struct metric
     if (r == 0)
         r = dispatch_new(&(struct dispatch_config){.pool = stock->pool,
                                                    .sessions = stock->sessions,
-                                                   .metrics = metrics},
+                                                   .metrics = metrics,
+                                                   .keep = true},
                          &stock->dispatch);
     return r;
 }

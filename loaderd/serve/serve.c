@@ -224,7 +224,7 @@ static void take_finished(struct serve *serve)
     struct requests *requests = &serve->protocol.requests;
     struct batch *batch;
     while ((batch = dispatch_finished(serve->config.protocol.dispatch))) {
-        if (batch->error == 0)
+        if (batch->error == 0 && !batch->told)
             tap(serve, batch);
         struct request *request = TAILQ_FIRST(&requests->stages[REQUEST_WORKING]);
         while (request) {

@@ -43,6 +43,7 @@ bool dataset_mark(struct dataset *dataset, uint32_t sample, enum wire_fault faul
 {
     assert(sample < dataset->source->samples && fault != FAULT_NONE);
     bool news = dataset->faults[sample] == FAULT_NONE;
+    dataset->bad[fault] += news;
     dataset->faults[sample] = (uint8_t)fault;
     return news;
 }

@@ -13,6 +13,7 @@ struct dataset {
     char name[WIRE_NAME_MAX];
     struct source *source;
     uint8_t *faults; /* [samples] enum wire_fault, FAULT_NONE = not known to be bad */
+    uint64_t bad[FAULT_KINDS]; /* samples found bad, each counted once, by its first fault */
 };
 
 /* dataset must be zeroed. Errors as source_open; -EINVAL for a name that the wire cannot carry. */

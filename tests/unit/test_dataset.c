@@ -47,6 +47,11 @@ static void test_faults(void **state)
     assert_true(dataset_mark(&dataset, 0, FAULT_UNREADABLE));
     assert_false(dataset_mark(&dataset, 0, FAULT_UNREADABLE));
     assert_int_equal(dataset_fault(&dataset, 0), FAULT_NONE);
+    assert_true(dataset_mark(&dataset, 1, FAULT_DEADLINE));
+    assert_int_equal(dataset_fault(&dataset, 1), FAULT_DEADLINE);
+    assert_int_equal(dataset.bad[FAULT_TRUNCATED], 1);
+    assert_int_equal(dataset.bad[FAULT_UNREADABLE], 1);
+    assert_int_equal(dataset.bad[FAULT_CRASH], 0);
     dataset_done(&dataset);
 }
 

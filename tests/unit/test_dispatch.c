@@ -22,6 +22,7 @@ static struct dataset dataset;
 static struct sessions *sessions;
 static struct session *session;
 static struct dispatch *dispatch;
+static bool keep;
 
 static void on_fatal(void *hint, int code)
 {
@@ -34,6 +35,7 @@ static int setup(void **state)
     (void)state;
     log_open("test", LOG_ERROR);
     memset(&metrics, 0, sizeof metrics);
+    keep = false;
     garden_new(&garden);
     garden_plant(&garden, "set", SAMPLES);
     struct pool_config pool_config = {.slots = SLOTS, .slot_bytes = (1 << 20) + SLOT_EXTRA};
@@ -53,7 +55,8 @@ static void start(double bad_rate_max)
     view_spec_eval(&spec.views[0], SIZE, SIZE);
     enum wire_code code;
     assert_int_equal(session_open(sessions, &spec, &session, &code), 0);
-    struct dispatch_config config = {.pool = pool, .sessions = sessions, .metrics = &metrics};
+    struct dispatch_config config = {
+        .pool = pool, .sessions = sessions, .metrics = &metrics, .keep = keep};
     assert_int_equal(dispatch_new(&config, &dispatch), 0);
     struct crew_config crew_config = {.loop = &loop,
                                       .program = built_program("loaderd/augstream-loaderd-worker"),
@@ -129,6 +132,68 @@ static void test_shared(void **state)
     assert_int_equal(session->refs, 0);
 }
 
+/* What nobody uses any more is there for who asks for it later, until its slot is needed. */
+static void test_kept(void **state)
+{
+    (void)state;
+    keep = true;
+    start(1);
+    struct batch *batch = asked(0);
+    assert_ptr_equal(finished(), batch);
+    assert_false(batch->told);
+    const uint32_t crc = batch->header.frames[0].crc32c;
+    dispatch_release(dispatch, batch);
+    assert_int_equal(dispatch_kept(dispatch), 1);
+    assert_int_equal(session->refs, 0); /* a kept batch keeps no session */
+    const uint64_t placed = session->placed;
+    assert_ptr_equal(asked(0), batch);
+    assert_ptr_equal(dispatch_finished(dispatch), batch); /* at once */
+    assert_true(batch->told);
+    assert_ptr_equal(asked(0), batch); /* while the second user has it */
+    assert_ptr_equal(dispatch_finished(dispatch), batch);
+    assert_int_equal(batch->users, 2);
+    assert_int_equal(metrics.kept_hits, 2);
+    assert_int_equal(session->placed, placed);
+    assert_int_equal(batch->header.frames[0].crc32c, crc);
+    dispatch_release(dispatch, batch);
+    dispatch_release(dispatch, batch);
+
+    struct batch *second = asked(1), *third;
+    assert_int_equal(dispatch_kept(dispatch), 1); /* there was a free slot */
+    assert_ptr_equal(finished(), second);
+    dispatch_release(dispatch, second);
+    assert_int_equal(dispatch_kept(dispatch), 2);
+    third = asked(2); /* takes the oldest one's place */
+    assert_ptr_equal(third, batch);
+    assert_int_equal(dispatch_kept(dispatch), 1);
+    assert_ptr_equal(asked(1), second);
+    assert_ptr_equal(dispatch_finished(dispatch), second);
+    struct batch *none;
+    assert_int_equal(dispatch_ask(dispatch, session, 0, 0, &none), -EAGAIN);
+    assert_ptr_equal(finished(), third);
+    dispatch_release(dispatch, second);
+    dispatch_release(dispatch, third);
+    dispatch_keep_none(dispatch);
+    assert_int_equal(pool_idle(pool), SLOTS);
+}
+
+/* A kept batch belongs to the session that it was made for, not to the next one in its place. */
+static void test_kept_of_session(void **state)
+{
+    (void)state;
+    keep = true;
+    start(1);
+    struct batch *batch = asked(0);
+    assert_ptr_equal(finished(), batch);
+    dispatch_release(dispatch, batch);
+    session->generation++;
+    struct batch *other = asked(0);
+    assert_ptr_not_equal(other, batch);
+    assert_int_equal(metrics.kept_hits, 0);
+    assert_ptr_equal(finished(), other);
+    dispatch_release(dispatch, other);
+}
+
 static void test_substituted(void **state)
 {
     (void)state;
@@ -148,6 +213,9 @@ static void test_substituted(void **state)
         assert_int_equal(metrics.faults[FAULT_TRUNCATED], 1);
         assert_int_equal(metrics.faults[FAULT_NOT_IMAGE], 1);
     }
+    assert_int_equal(dataset.bad[FAULT_TRUNCATED], 1);
+    assert_int_equal(dataset.bad[FAULT_NOT_IMAGE], 1);
+    assert_int_equal(metrics.quarantined, 0);
     assert_int_equal(session->placed, 2 * BATCH);
     assert_int_equal(session->replaced, 4);
 }
@@ -258,6 +326,8 @@ static void test_deadly_sample(void **state)
     assert_int_equal(batch->header.n_substituted, 1);
     assert_int_equal(batch->substituted[0].fault, FAULT_CRASH);
     assert_int_equal(metrics.faults[FAULT_CRASH], 1);
+    assert_int_equal(dataset.bad[FAULT_CRASH], 1);
+    assert_int_equal(metrics.quarantined, 1);
     dispatch_release(dispatch, batch);
 }
 
@@ -288,9 +358,16 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_shared),        TEST(test_substituted),        TEST(test_none_good),
-        TEST(test_too_many_bad),  TEST(test_released_in_flight), TEST(test_worker_killed),
-        TEST(test_deadly_sample), TEST(test_killed_again),
+        TEST(test_shared),
+        TEST(test_kept),
+        TEST(test_kept_of_session),
+        TEST(test_substituted),
+        TEST(test_none_good),
+        TEST(test_too_many_bad),
+        TEST(test_released_in_flight),
+        TEST(test_worker_killed),
+        TEST(test_deadly_sample),
+        TEST(test_killed_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,6 +21,8 @@ static void test_counts(void **state)
     metrics_worker_exit(&m, &(struct metrics_exit){.signal = 9, .end = WORKER_KILLED});
     metrics_worker_exit(&m, &(struct metrics_exit){.signal = 11});
     metrics_worker_exit(&m, &(struct metrics_exit){.code = 70});
+    metrics_quarantine(&m, "d", &item, 2);
+    assert_int_equal(m.quarantined, 1);
     metrics_worker_start_failed(&m, "no such program", 50);
     metrics_jam(&m, "ipc:///run/x", 20000);
     assert_int_equal(m.jams, 1);
