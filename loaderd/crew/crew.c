@@ -29,7 +29,7 @@ enum {
     START_MAX_MS = 30000, /* from spawn to TASK_READY */
     TURN_MIN_MS = 20,     /* of the timer that looks for stuck workers */
     TURN_MAX_MS = 1000,
-    START_DEATHS_MAX = 3, /* of one worker before all were ready */
+    START_DEATHS_MAX = 3, /* of one worker before it was ready */
     CLOSE_MAX_MS = 2000,  /* from the socket's closing to SIGKILL */
 };
 
@@ -55,6 +55,7 @@ struct worker {
     uint32_t number;
     enum worker_state state;
     enum worker_reason reason;
+    bool was_ready;    /* in this life */
     bool process_open; /* the handles that are open */
     bool poll_open;
     int fd;
@@ -217,6 +218,7 @@ static bool take_answer(struct worker *worker, const struct task_done *done)
     struct crew *crew = worker->crew;
     if (done->kind == TASK_READY && worker->state == WORKER_STARTING) {
         worker->state = WORKER_UP;
+        worker->was_ready = true;
         worker->turns = 0;
         crew->stood = crew->stood || crew_complete(crew);
         relieve(crew);
@@ -312,10 +314,12 @@ static void give_back(struct worker *worker, enum worker_end end)
 }
 
 /* A worker that is killed while the crew is starting (when memory is short, say) tells nothing of
- * its program yet; one that exits by itself, is too slow, or dies each time does. */
+ * its program yet; one that exits by itself, is too slow, or dies each time does. One that was
+ * ready has shown that its program works. */
 static bool is_chance(const struct worker *worker, int signal)
 {
-    return signal != 0 && worker->reason != REASON_STUCK && worker->failures + 1 < START_DEATHS_MAX;
+    return worker->was_ready || (signal != 0 && worker->reason != REASON_STUCK &&
+                                 worker->failures + 1 < START_DEATHS_MAX);
 }
 
 static void on_exit_process(uv_process_t *process, int64_t code, int signal)
@@ -389,6 +393,7 @@ static int worker_start(struct worker *worker)
     auto_close int ours = ends[0];
     auto_close int theirs = ends[1];
     worker->reason = REASON_NONE;
+    worker->was_ready = false;
     worker->taken = 0;
     worker->first = worker->flying = 0;
     memset(worker->known, 0, sizeof worker->known);

@@ -468,6 +468,37 @@ static void test_always_killed_at_start(void **state)
     assert_true(metrics.worker_exits > 1);
 }
 
+/* While one worker takes its time to start, another, which was ready, is killed again and again:
+ * its program has shown that it works. */
+static void test_killed_before_all_stood(void **state)
+{
+    (void)state;
+    char path[256], script[1024];
+    snprintf(path, sizeof path, "%s", garden_path(&garden, "worker"));
+    snprintf(script, sizeof script,
+             "#!/bin/sh\nmkdir '%.200s' 2>/dev/null && exec sleep 1000\nexec '%.500s' \"$@\"\n",
+             garden_path(&garden, "first"), built_program("loaderd/augstream-loaderd-worker"));
+    garden_write(&garden, "worker", script);
+    assert_int_equal(chmod(path, 0755), 0);
+    open_crew(2, path);
+    for (uint32_t i = 1; i <= 5; i++) {
+        struct task_render t = task(0);
+        pid_t pids[3];
+        while (crew_submit(crew, &session, &t) < 0) /* until it is ready */
+            uv_run(&loop, UV_RUN_ONCE);
+        const uint32_t n = children_of(getpid(), pids, 3);
+        for (uint32_t k = 0; k < n; k++) { /* not the one that sleeps */
+            char exe[64], target[4096] = "";
+            snprintf(exe, sizeof exe, "/proc/%d/exe", pids[k]);
+            if (readlink(exe, target, sizeof target - 1) > 0 && strstr(target, "worker"))
+                kill(pids[k], SIGKILL);
+        }
+        while (metrics.worker_exits < i)
+            uv_run(&loop, UV_RUN_ONCE);
+        assert_int_equal(fatal_code, 0);
+    }
+}
+
 static void test_no_program(void **state)
 {
     (void)state;
@@ -495,6 +526,7 @@ int main(void)
         TEST(test_short_of_memory),
         TEST(test_idle_killed),     TEST(test_program_away),
         TEST(test_killed_at_start), TEST(test_always_killed_at_start),
+        TEST(test_killed_before_all_stood),
         TEST(test_no_worker),       TEST(test_no_program),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
