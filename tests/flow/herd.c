@@ -20,7 +20,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -226,15 +228,16 @@ void herd_loader_end(struct herd_loader *loader)
         herd_fail("loader %s ended with status %x at SIGTERM", loader->name, (unsigned)status);
 }
 
-bool herd_loader_logged(const struct herd_loader *loader, const char *words)
+bool herd_loader_serves(const struct herd_loader *loader)
 {
-    char path[PATH_BYTES], line[4096];
-    loader_path(loader, ".log", path);
-    auto_fclose FILE *f = fopen(path, "r");
-    while (f && fgets(line, sizeof line, f))
-        if (strstr(line, words))
-            return true;
-    return false;
+    char path[PATH_BYTES];
+    loader_path(loader, ".sock", path);
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof at.sun_path)
+        herd_fail("%s: too long for a socket", path);
+    memcpy(at.sun_path, path, strlen(path));
+    auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    return fd >= 0 && connect(fd, (const struct sockaddr *)&at, sizeof at) == 0;
 }
 
 uint32_t herd_children(pid_t parent, pid_t *ret, uint32_t cap)

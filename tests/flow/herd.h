@@ -51,7 +51,7 @@ void herd_loader_start(struct herd_loader *loader); /* does not wait */
 void herd_loader_kill(struct herd_loader *loader);
 void herd_loader_stop(struct herd_loader *loader, bool stop); /* SIGSTOP, SIGCONT */
 void herd_loader_end(struct herd_loader *loader); /* SIGTERM; it must end with exit code 0 */
-bool herd_loader_logged(const struct herd_loader *loader, const char *words);
+bool herd_loader_serves(const struct herd_loader *loader); /* somebody listens at its socket */
 void herd_endpoint(const struct herd_loader *loader, char *ret, size_t cap);
 
 uint32_t herd_children(pid_t parent, pid_t *ret, uint32_t cap);
@@ -84,6 +84,7 @@ struct herd_receiver_config {
     double deadline_s;
     uint64_t batches; /* it ends after so many */
     bool credited;    /* takes a batch only for each one granted */
+    bool blind;       /* makes no digests */
     enum herd_fault fault;
 };
 
@@ -96,6 +97,13 @@ struct herd_receiver {
 
 void herd_receiver_start(struct herd_receiver *receiver, const struct herd_receiver_config *config);
 void herd_grant(struct herd_receiver *receiver, uint32_t batches);
+
+/* Takes `n` batches of a spec in this process, as a trainer that comes and goes. */
+void herd_visit(const struct herd_receiver_config *config, uint32_t n);
+
+/* What every receiver here asks of one loader. */
+void herd_receiver_config(const struct herd_loader *loader, uint64_t seed, uint32_t batch,
+                          struct herd_receiver_config *ret);
 
 /* The next record of any of n receivers, waiting up to timeout_ms. Which one it is from, or n when
  * none came in time. One that has ended by itself gives no more; it is a failure when it failed. */

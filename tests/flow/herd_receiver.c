@@ -60,8 +60,7 @@ static void put(int fd, const struct herd_record *record)
         _exit(1);
 }
 
-static int run(const struct herd_receiver_config *config, int records, int credit,
-               struct recv_counts *counts)
+static void connect_to(const struct herd_receiver_config *config, struct recv **ret)
 {
     const struct recv_config recv_config = {.spec = &config->spec,
                                             .endpoints = &config->endpoints,
@@ -70,10 +69,29 @@ static int run(const struct herd_receiver_config *config, int records, int credi
                                             .retry_s = 60,
                                             .epochs = EPOCHS,
                                             .tell = tell};
+    if (recv_open(&recv_config, ret) < 0)
+        herd_fail("receiver: %s", err_text());
+}
+
+void herd_visit(const struct herd_receiver_config *config, uint32_t n)
+{
     struct recv *recv;
-    int rc = recv_open(&recv_config, &recv);
-    if (rc < 0)
-        return rc;
+    connect_to(config, &recv);
+    for (uint32_t i = 0; i < n; i++) {
+        struct recv_batch batch;
+        if (recv_next(recv, NULL, &batch) < 0)
+            herd_fail("receiver: %s", err_text());
+        recv_release(recv, &batch);
+    }
+    recv_close(recv);
+}
+
+static int run(const struct herd_receiver_config *config, int records, int credit,
+               struct recv_counts *counts)
+{
+    int rc = 0;
+    struct recv *recv;
+    connect_to(config, &recv);
     uint64_t epoch = recv_info(recv)->batches;
     for (uint64_t i = 0; i < config->batches && rc == 0; i++) {
         char word;
@@ -85,7 +103,8 @@ static int run(const struct herd_receiver_config *config, int records, int credi
             break;
         struct herd_record record = {.position = batch.header->epoch * epoch + batch.header->index,
                                      .at_s = stat_now()};
-        batch_digest(&batch, record.digest);
+        if (!config->blind)
+            batch_digest(&batch, record.digest);
         recv_release(recv, &batch);
         *counts = *recv_counts(recv);
         bool chosen = i == config->batches / 2;
@@ -96,6 +115,15 @@ static int run(const struct herd_receiver_config *config, int records, int credi
     }
     recv_close(recv);
     return rc;
+}
+
+void herd_receiver_config(const struct herd_loader *loader, uint64_t seed, uint32_t batch,
+                          struct herd_receiver_config *ret)
+{
+    *ret = (struct herd_receiver_config){
+        .endpoints.n = 1, .window = 3, .deadline_s = 20, .batches = UINT64_MAX, .blind = true};
+    herd_spec(seed, batch, &ret->spec);
+    herd_endpoint(loader, ret->endpoints.v[0], CONF_STR_MAX);
 }
 
 void herd_receiver_start(struct herd_receiver *receiver, const struct herd_receiver_config *config)
