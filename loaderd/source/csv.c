@@ -17,6 +17,16 @@ void csv_begin(struct csv *csv, FILE *in, const char *name)
     csv->line = 0;
     csv->next_line = 1;
     csv->n = csv->len = 0;
+    /* The first bytes may be a mark, and what is none must not be lost. */
+    csv->held_at = 0;
+    csv->n_held = fread(csv->held, 1, sizeof csv->held, in);
+    if (csv->n_held == sizeof csv->held && memcmp(csv->held, "\xef\xbb\xbf", 3) == 0)
+        csv->n_held = 0;
+}
+
+static int next_byte(struct csv *csv)
+{
+    return csv->held_at < csv->n_held ? csv->held[csv->held_at++] : getc_unlocked(csv->in);
 }
 
 static int fail(const struct csv *csv, int code, const char *what)
@@ -27,9 +37,9 @@ static int fail(const struct csv *csv, int code, const char *what)
 /* The next byte, a CRLF as one LF; EOF; or an error, below EOF. */
 static int take(struct csv *csv)
 {
-    int c = getc_unlocked(csv->in);
+    int c = next_byte(csv);
     if (c == '\r') {
-        c = getc_unlocked(csv->in);
+        c = next_byte(csv);
         if (c != '\n')
             return fail(csv, -EBADMSG, "a carriage return without a line feed");
     }
@@ -104,13 +114,6 @@ static int field(struct csv *csv, int c)
 static int first_byte(struct csv *csv)
 {
     int c = take(csv);
-    if (c == 0xef && csv->line == 0 && csv->next_line == 1) {
-        static const char mark[] = "\xbb\xbf";
-        for (int i = 0; i < 2; i++)
-            if (take(csv) != (unsigned char)mark[i])
-                return fail(csv, -EBADMSG, "begins with half a byte order mark");
-        c = take(csv);
-    }
     for (; c == '\n'; c = take(csv))
         csv->next_line++;
     return c;

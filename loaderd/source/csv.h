@@ -21,6 +21,8 @@ struct csv {
     const char *name; /* of the file, for messages; a loan */
     uint64_t line;    /* on which the record began that was read last; the first is 1 */
     uint64_t next_line;
+    unsigned char held[3]; /* bytes that are read again */
+    size_t n_held, held_at;
     size_t n; /* fields of that record, at least 1 */
     const char *field[CSV_FIELDS_MAX];
     size_t len;
