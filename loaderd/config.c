@@ -43,7 +43,14 @@ static const struct conf_option options[] = {
      .type = CONF_STR,
      .offset = offsetof(struct config_dataset, format),
      .def = "folder",
-     .help = "folder: one folder of images for each class"},
+     .help =
+         "folder: one folder of images for each class; manifest: a CSV file of paths and labels; "
+         "cifar10, cifar100, cifar100-coarse, stl10: the binary files of these sets"},
+    {.name = "datasets.*.split",
+     .type = CONF_STR,
+     .offset = offsetof(struct config_dataset, split),
+     .def = "\"\"",
+     .help = "which part of it: train, test, and what else the format has; empty: the usual one"},
     {.name = "workers",
      .type = CONF_INT,
      .offset = AT(workers),

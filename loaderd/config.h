@@ -16,6 +16,7 @@ struct config_dataset {
     char name[CONF_NAME_MAX]; /* conf_map's first member */
     char path[CONF_STR_MAX];
     char format[CONF_STR_MAX]; /* a row of source_formats[] */
+    char split[CONF_STR_MAX];  /* "" = the format's usual one */
 };
 
 struct config {

@@ -200,12 +200,22 @@ static struct region crops_region(const struct render_task *task, uint32_t reduc
     return (struct region){.top = top, .left = left, .rows = bottom - top, .cols = right - left};
 }
 
+/* An item that is raw pixels says what they are like; files tell it themselves. */
+static int header_read(struct render *render, const struct item *item, size_t len,
+                       struct picture *ret, enum wire_fault *ret_fault)
+{
+    if (item->coding == ITEM_FILE)
+        return decode_header(render->decoder, render->bytes, len, ret, ret_fault);
+    const struct raw raw = {.w = item->w, .h = item->h, .by_columns = item->coding == ITEM_COLUMNS};
+    return decode_raw_header(render->decoder, &raw, render->bytes, len, ret, ret_fault);
+}
+
 /* From the file's bytes to pixels that hold every view's crop. */
 static int picture_read(struct render *render, const struct render_task *task, size_t len,
                         enum wire_fault *ret_fault)
 {
     struct picture picture;
-    int rc = decode_header(render->decoder, render->bytes, len, &picture, ret_fault);
+    int rc = header_read(render, task->item, len, &picture, ret_fault);
     if (rc < 0)
         return rc;
     if (task->recorded)

@@ -103,8 +103,12 @@ static int check_names(const struct recipe *r, const struct origin *o)
     return 0;
 }
 
-/* What the loader's own configuration would refuse, in a file that nobody has seen.
- * (test_recipe_check holds the formats against the loader's.) */
+/* Of datasets: the loader's. (test_recipe_check holds them against each other.) */
+static const char *const formats[] = {
+    "folder", "manifest", "cifar10", "cifar100", "cifar100-coarse", "stl10",
+};
+
+/* What the loader's own configuration would refuse, in a file that nobody has seen. */
 static int check_embedded(const struct recipe *r, const struct origin *o)
 {
     static const char letters[] =
@@ -114,9 +118,11 @@ static int check_embedded(const struct recipe *r, const struct origin *o)
     if (r->data.dataset[strspn(r->data.dataset, letters)])
         return bad(o, "data.dataset", "'%s': embedded, a name is of letters, digits, '-' and '_'",
                    r->data.dataset);
-    if (strcmp(r->data.format, "folder") != 0)
-        return bad(o, "data.format", "no dataset format is called '%s' (folder)", r->data.format);
-    return 0;
+    for (size_t i = 0; i < ARRAY_LEN(formats); i++)
+        if (strcmp(r->data.format, formats[i]) == 0)
+            return 0;
+    return bad(o, "data.format", "no dataset format is called '%s' (folder, cifar10, ...)",
+               r->data.format);
 }
 
 static int check_loaders(const struct recipe *r, const struct origin *o)

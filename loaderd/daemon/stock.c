@@ -19,7 +19,8 @@ void stock_line(const struct dataset *dataset, char ret[STOCK_LINE_MAX])
 
 static int open_dataset(const struct config_dataset *c, struct dataset *dataset)
 {
-    return dataset_open(dataset, c->name, c->format, c->path);
+    const struct source_spec spec = {.format = c->format, .path = c->path, .split = c->split};
+    return dataset_open(dataset, c->name, &spec);
 }
 
 int stock_datasets(struct stock *stock, const struct config *config)

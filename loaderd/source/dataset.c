@@ -11,14 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-int dataset_open(struct dataset *dataset, const char *name, const char *format, const char *path)
+int dataset_open(struct dataset *dataset, const char *name, const struct source_spec *spec)
 {
     size_t len = strlen(name);
     if (len == 0 || len >= sizeof dataset->name)
         return err_set(-EINVAL, "dataset name '%s': 1 to %zu bytes, please", name,
                        sizeof dataset->name - 1);
     struct source *source;
-    int r = source_open(format, path, &source);
+    int r = source_open(spec, &source);
     if (r < 0)
         return r;
     dataset->faults = calloc(source->samples, 1);

@@ -12,12 +12,12 @@
 struct dataset {
     char name[WIRE_NAME_MAX];
     struct source *source;
-    uint8_t *faults; /* [samples] enum wire_fault, FAULT_NONE = not known to be bad */
+    uint8_t *faults;           /* [samples] enum wire_fault, FAULT_NONE = not known to be bad */
     uint64_t bad[FAULT_KINDS]; /* samples found bad, each counted once, by its first fault */
 };
 
 /* dataset must be zeroed. Errors as source_open; -EINVAL for a name that the wire cannot carry. */
-int dataset_open(struct dataset *dataset, const char *name, const char *format, const char *path);
+int dataset_open(struct dataset *dataset, const char *name, const struct source_spec *spec);
 void dataset_done(struct dataset *dataset); /* fine on a zeroed struct */
 
 /* Notes a bad sample; true when it was not known before. */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* folder: takes a folder of class folders, gives a source. The classes are the folders directly
+/* folder: takes a folder of class folders, lists them. The classes are the folders directly
  * below, sorted bytewise: the first is label 0, and an empty one keeps its number. A class holds
  * the images at any depth below it, sorted by their folder's path, then by name, as torchvision's
  * ImageFolder does. A folder without sub-folders is accepted too: its images have no label (-1).
  * Images are told by their names; everything else, and whatever is hidden, is counted as ignored.
- * Symbolic links are followed. The names are kept in one block; after folder_open nothing changes,
- * so any thread may read. Does not open an image: what a file holds is the decoder's business. */
-#include "loaderd/source/source.h"
+ * Symbolic links are followed. One thread. Does not open an image: what a file holds is the
+ * decoder's business. */
+#include "loaderd/source/listing.h"
 
 #include "common/auto.h"
 #include "common/err.h"
@@ -39,7 +39,7 @@ struct class
 };
 
 struct folder {
-    struct source source; /* first: callers hold a pointer to it */
+    struct listing *listing; /* a loan */
     char *root;
     char *names; /* NUL-terminated strings, one after the other */
     size_t names_len, names_cap;
@@ -49,19 +49,12 @@ struct folder {
     size_t n_classes, classes_cap;
 };
 
-static void folder_free(struct folder *folder)
+static void folder_done(struct folder *folder)
 {
     free(folder->root);
     free(folder->names);
     free(folder->entries);
     free(folder->classes);
-    free(folder);
-}
-
-static void folder_auto(struct folder **folder)
-{
-    if (*folder)
-        folder_free(*folder);
 }
 
 /* The block with room for n more elements of `size` bytes, NULL when there is no memory (the old
@@ -123,7 +116,7 @@ static int add_class(struct folder *folder, const FTSENT *e)
 static int add_file(struct folder *folder, const FTSENT *e)
 {
     if (!is_image_name(e->fts_name)) {
-        folder->source.ignored++;
+        listing_ignore(folder->listing, 1);
         return 0;
     }
     if (folder->n_entries >= SOURCE_SAMPLES_MAX)
@@ -150,6 +143,13 @@ static int add_file(struct folder *folder, const FTSENT *e)
     return 0;
 }
 
+/* fts has looked at a folder before it reads what is in it: a change meanwhile is seen later. */
+static int add_folder(struct folder *folder, const FTSENT *e)
+{
+    int r = listing_watch(folder->listing, e->fts_path, e->fts_statp);
+    return r == 0 && e->fts_level == 1 ? add_class(folder, e) : r;
+}
+
 /* One thing that the walk met. */
 static int add(struct folder *folder, FTS *walk, FTSENT *e)
 {
@@ -158,18 +158,18 @@ static int add(struct folder *folder, FTS *walk, FTSENT *e)
         return 0;
     case FTS_D:
         if (e->fts_level == 0)
-            return 0;
+            return listing_watch(folder->listing, e->fts_path, e->fts_statp);
         if (e->fts_name[0] == '.') {
-            folder->source.ignored++;
+            listing_ignore(folder->listing, 1);
             fts_set(walk, e, FTS_SKIP);
             return 0;
         }
-        return e->fts_level == 1 ? add_class(folder, e) : 0;
+        return add_folder(folder, e);
     case FTS_F:
         if (e->fts_level == 0)
             return err_set(-ENOTDIR, "%s: not a folder", e->fts_path);
         if (e->fts_name[0] == '.') {
-            folder->source.ignored++;
+            listing_ignore(folder->listing, 1);
             return 0;
         }
         return add_file(folder, e);
@@ -180,7 +180,7 @@ static int add(struct folder *folder, FTS *walk, FTSENT *e)
     case FTS_NS:
         return err_set(-e->fts_errno, "%s: %s", e->fts_path, strerror(e->fts_errno));
     default: /* a dangling link, a socket, a device */
-        folder->source.ignored++;
+        listing_ignore(folder->listing, 1);
         return 0;
     }
 }
@@ -236,7 +236,7 @@ static void drop_unclassed(struct folder *folder)
     for (size_t i = 0; i < folder->n_entries; i++)
         if (folder->entries[i].class != NO_CLASS)
             folder->entries[kept++] = folder->entries[i];
-    folder->source.ignored += folder->n_entries - kept;
+    listing_ignore(folder->listing, folder->n_entries - kept);
     folder->n_entries = kept;
 }
 
@@ -255,72 +255,54 @@ static int number_classes(struct folder *folder)
     return 0;
 }
 
-static int32_t entry_label(const struct entry *entry)
+static int list_classes(struct folder *folder)
 {
-    return entry->class == NO_CLASS ? -1 : (int32_t)entry->class;
+    for (size_t i = 0; i < folder->n_classes; i++) {
+        uint32_t label;
+        int r = listing_class(folder->listing, folder->names + folder->classes[i].name, &label);
+        if (r < 0)
+            return r;
+        assert(label == i); /* a file system has a name once */
+    }
+    return 0;
 }
 
-static void fingerprint(struct folder *folder)
+static int list_entries(struct folder *folder)
 {
-    struct digest d;
-    digest_init(&d);
     for (size_t i = 0; i < folder->n_entries; i++) {
         const struct entry *entry = &folder->entries[i];
-        digest_add_str(&d, folder->names + entry->name);
-        digest_add_u64(&d, entry->bytes);
-        digest_add_u64(&d, (uint64_t)(int64_t)entry_label(entry));
-    }
-    digest_end(&d, folder->source.fingerprint);
-}
-
-static void item(const struct source *source, uint32_t sample, struct item *ret)
-{
-    const struct folder *folder = (const struct folder *)source;
-    assert(sample < folder->n_entries);
-    const struct entry *entry = &folder->entries[sample];
-    *ret = (struct item){.sample = sample, .label = entry_label(entry), .coding = ITEM_FILE};
-    snprintf(ret->path, sizeof ret->path, "%s/%s", folder->root, folder->names + entry->name);
-}
-
-static const char *class_name(const struct source *source, uint32_t label)
-{
-    const struct folder *folder = (const struct folder *)source;
-    assert(label < folder->n_classes);
-    return folder->names + folder->classes[label].name;
-}
-
-static void free_source(struct source *source)
-{
-    folder_free((struct folder *)source);
-}
-
-int folder_open(const char *path, struct source **ret)
-{
-    struct folder *folder auto_with(folder_auto) = calloc(1, sizeof *folder);
-    if (!folder || !(folder->root = strdup(path)))
-        return err_set(-ENOMEM, "no memory for dataset %s", path);
-    for (size_t len = strlen(path); len > 1 && folder->root[len - 1] == '/'; len--)
-        folder->root[len - 1] = 0;
-    int r = scan(folder);
-    if (r < 0)
-        return r;
-    if (folder->n_classes > 0) {
-        drop_unclassed(folder);
-        r = number_classes(folder);
+        int r = listing_add(
+            folder->listing,
+            &(struct listed){.name = folder->names + entry->name,
+                             .file = LISTING_NO_FILE,
+                             .label = entry->class == NO_CLASS ? -1 : (int32_t)entry->class,
+                             .bytes = entry->bytes});
         if (r < 0)
             return r;
     }
-    if (folder->n_entries == 0)
-        return err_set(-ENODATA, "%s: no images (.jpg .jpeg .png .webp) in %s", path,
-                       folder->n_classes > 0 ? "its class folders" : "this folder");
-    qsort_r(folder->entries, folder->n_entries, sizeof *folder->entries, entry_order,
-            folder->names);
-    fingerprint(folder);
-    folder->source.samples = folder->n_entries;
-    folder->source.classes = (uint32_t)folder->n_classes;
-    folder->source.item = item;
-    folder->source.class_name = class_name;
-    folder->source.free = free_source;
-    *ret = &take_ptr(&folder)->source;
     return 0;
+}
+
+int folder_list(const struct source_spec *spec, struct listing *listing)
+{
+    auto_with(folder_done) struct folder folder = {.listing = listing, .root = strdup(spec->path)};
+    if (!folder.root)
+        return err_set(-ENOMEM, "no memory for dataset %s", spec->path);
+    for (size_t len = strlen(folder.root); len > 1 && folder.root[len - 1] == '/'; len--)
+        folder.root[len - 1] = 0;
+    int r = listing_begin(listing, folder.root);
+    if (r == 0)
+        r = scan(&folder);
+    if (r == 0 && folder.n_classes > 0) {
+        drop_unclassed(&folder);
+        r = number_classes(&folder);
+    }
+    if (r < 0)
+        return r;
+    if (folder.n_entries == 0)
+        return err_set(-ENODATA, "%s: no images (.jpg .jpeg .png .webp) in %s", spec->path,
+                       folder.n_classes > 0 ? "its class folders" : "this folder");
+    qsort_r(folder.entries, folder.n_entries, sizeof *folder.entries, entry_order, folder.names);
+    r = list_classes(&folder);
+    return r < 0 ? r : list_entries(&folder);
 }

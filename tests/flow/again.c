@@ -162,7 +162,7 @@ static int again(char **argv, const struct recipe *recipe)
     struct render *render = NULL;
     rc = omega ? lines_read(argv[3], &spec, file.n, omega) : err_set(-ENOMEM, "out of memory");
     if (rc == 0)
-        rc = source_open("folder", argv[1], &source);
+        rc = source_open(&(struct source_spec){.format = "folder", .path = argv[1]}, &source);
     if (rc == 0)
         rc = render_new(&render);
     int different = 0;

@@ -10,8 +10,7 @@ const unsigned long replay_corpus_least = 500;
 static const char *const texts[] = {
     "datasets: {a: {path: /srv/a}}\n",
     "datasets:\n  a: {path: /srv/a, format: folder}\n  b:\n    path: '/srv/b'\nworkers: 3\n",
-    "listen: [tcp://127.0.0.1:*, \"ipc:///run/a b\"]\ntap: tcp://[::1]:5\ndatasets: {a: {path: "
-    "x}}\n",
+    "listen: [tcp://127.0.0.1:*, \"ipc:///run/a b\"]\ntap: tcp://[::1]:5\ndatasets: {a: {path: x}}",
     "insecure: true\nlisten: [tcp://0.0.0.0:1]\ndatasets: {a: {path: x}}\nlog: debug\n",
     "datasets: {\"a\\tb\": {path: \"\\u00e9\\x41\\n\"}}\n",
     "bad_rate_max: 1e-1\ndeadline: .5\nworker_mib: 0x400\nslots: 0o17\ndatasets: {a: {path: x}}\n",
@@ -32,7 +31,7 @@ static const char *const texts[] = {
     "workrs: 1\n",
     "%YAML 9.9\n---\nworkers: 1\n",
     "\xef\xbb\xbfworkers: 1\n",
-    "\xff\xfew\0o\0",
+    "\xff\xfew",
     "tap: \"\\0\"\ndatasets: {a: {path: x}}\n",
 };
 

@@ -22,10 +22,12 @@ static void test_open(void **state)
     char longest[WIRE_NAME_MAX + 1];
     memset(longest, 'n', sizeof longest);
     longest[WIRE_NAME_MAX] = 0;
-    assert_int_equal(dataset_open(&dataset, longest, "folder", root), -EINVAL);
-    assert_int_equal(dataset_open(&dataset, "", "folder", root), -EINVAL);
-    assert_int_equal(dataset_open(&dataset, "d", "papyrus", root), -EINVAL);
-    assert_int_equal(dataset_open(&dataset, longest + 1, "folder", root), 0);
+    const struct source_spec folder = {.format = "folder", .path = root};
+    const struct source_spec papyrus = {.format = "papyrus", .path = root};
+    assert_int_equal(dataset_open(&dataset, longest, &folder), -EINVAL);
+    assert_int_equal(dataset_open(&dataset, "", &folder), -EINVAL);
+    assert_int_equal(dataset_open(&dataset, "d", &papyrus), -EINVAL);
+    assert_int_equal(dataset_open(&dataset, longest + 1, &folder), 0);
     assert_string_equal(dataset.name, longest + 1);
     assert_int_equal(dataset.source->samples, 1);
     dataset_done(&dataset);

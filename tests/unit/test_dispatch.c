@@ -45,7 +45,10 @@ static int setup(void **state)
 /* After the test has spoilt what it wants to spoil. */
 static void start(double bad_rate_max)
 {
-    assert_int_equal(dataset_open(&dataset, "set", "folder", garden_path(&garden, "set")), 0);
+    assert_int_equal(dataset_open(&dataset, "set",
+                                  &(struct source_spec){.format = "folder",
+                                                        .path = garden_path(&garden, "set")}),
+                     0);
     struct session_config session_config = {.datasets = &dataset,
                                             .n_datasets = 1,
                                             .slot_pixels = 1 << 20,

@@ -61,7 +61,7 @@ static void file(const char *name, size_t bytes)
 static struct source *opened(void)
 {
     struct source *source = NULL;
-    if (source_open("folder", root, &source) < 0)
+    if (source_open(&(struct source_spec){.format = "folder", .path = root}, &source) < 0)
         fail_msg("%s", err_text());
     return source;
 }
@@ -206,14 +206,16 @@ static void test_links(void **state)
     source_free(source);
 
     assert_int_equal(symlink("..", below_root("a/up")), 0);
-    assert_int_equal(source_open("folder", root, &source), -ELOOP);
+    assert_int_equal(source_open(&(struct source_spec){.format = "folder", .path = root}, &source),
+                     -ELOOP);
     assert_non_null(strstr(err_text(), "/up"));
 }
 
 static void refused(const char *path, int code)
 {
     struct source *source = NULL;
-    assert_int_equal(source_open("folder", path, &source), code);
+    assert_int_equal(source_open(&(struct source_spec){.format = "folder", .path = path}, &source),
+                     code);
     assert_non_null(strstr(err_text(), path));
     assert_null(source);
 }
@@ -237,7 +239,8 @@ static void test_trailing_slash(void **state)
     char path[80];
     snprintf(path, sizeof path, "%s//", root);
     struct source *source = NULL;
-    assert_int_equal(source_open("folder", path, &source), 0);
+    assert_int_equal(source_open(&(struct source_spec){.format = "folder", .path = path}, &source),
+                     0);
     expect(source, 0, "a.jpg", -1);
     source_free(source);
 }

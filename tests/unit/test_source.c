@@ -21,7 +21,8 @@ static void test_formats(void **state)
     assert_non_null(f);
     fclose(f);
     struct source *source = NULL;
-    assert_int_equal(source_open("folder", root, &source), 0);
+    assert_int_equal(source_open(&(struct source_spec){.format = "folder", .path = root}, &source),
+                     0);
     assert_string_equal(source->format->name, "folder");
     assert_int_equal(source->samples, 1);
     source_free(source);
@@ -34,7 +35,9 @@ static void test_unknown_format(void **state)
 {
     (void)state;
     struct source *source = NULL;
-    assert_int_equal(source_open("papyrus", "/nowhere", &source), -EINVAL);
+    assert_int_equal(
+        source_open(&(struct source_spec){.format = "papyrus", .path = "/nowhere"}, &source),
+        -EINVAL);
     assert_non_null(strstr(err_text(), "papyrus"));
     assert_non_null(strstr(err_text(), "/nowhere"));
     assert_null(source);
