@@ -18,6 +18,9 @@
 /* In the order of enum log_level from LOG_ERROR. */
 static const char *const log_levels[] = {"error", "warning", "notice", "info", "debug", NULL};
 
+static const char *const socket_owners[] = {"owner", "group", "all", NULL};
+static const unsigned socket_modes[] = {0600, 0660, 0666};
+
 #define AT(field) offsetof(struct config, field)
 
 static const struct conf_option options[] = {
@@ -34,7 +37,27 @@ static const struct conf_option options[] = {
      .type = CONF_BOOL,
      .offset = AT(insecure),
      .def = "false",
-     .help = "allow tcp endpoints that other machines can reach; nothing there is encrypted"},
+     .help = "allow tcp endpoints that other machines can reach without keys: nothing there is "
+             "encrypted, and everybody is let in"},
+    {.name = "curve.secret",
+     .type = CONF_STR,
+     .offset = AT(curve.secret),
+     .def = "\"\"",
+     .help =
+         "file of this loader's secret key (augstream-loaderd keygen), for all tcp endpoints; a "
+         "name without a slash in front is looked for among the service's credentials first"},
+    {.name = "curve.clients",
+     .type = CONF_STR,
+     .offset = AT(curve.clients),
+     .def = "\"\"",
+     .help = "folder of the public keys that may connect, or one such file; read again on SIGHUP; "
+             "any: encrypts, but lets every key in"},
+    {.name = "sockets",
+     .type = CONF_ENUM,
+     .offset = AT(sockets),
+     .def = "owner",
+     .choices = socket_owners,
+     .help = "who may connect at ipc endpoints"},
     {.name = "datasets.*.path",
      .type = CONF_STR,
      .offset = offsetof(struct config_dataset, path),
@@ -146,6 +169,11 @@ enum log_level config_log_level(const struct config *config)
     return (enum log_level)(LOG_ERROR + config->log);
 }
 
+unsigned config_socket_mode(const struct config *config)
+{
+    return socket_modes[config->sockets];
+}
+
 /* Whether only this machine can reach the endpoint, which has passed endpoint_check. A name that
  * merely looks like an address may be anybody's. */
 static bool is_local(const char *endpoint)
@@ -167,10 +195,11 @@ static int check_endpoint(const struct config *config, const char *path, const c
 {
     if (endpoint_check(endpoint, true) < 0)
         return err_set(-EINVAL, "%s:%d: %s: %s", path, conf_line(key), key, err_text());
-    if (!config->insecure && !is_local(endpoint))
+    if (!config->insecure && !config->curve.secret[0] && !is_local(endpoint))
         return err_set(-EINVAL,
-                       "%s:%d: %s: %s can be reached by other machines without a key; set "
-                       "insecure: true if your network is the fence",
+                       "%s:%d: %s: %s can be reached by other machines without a key: give "
+                       "curve.secret and curve.clients, or insecure: true if your network is the "
+                       "fence",
                        path, conf_line(key), key, endpoint);
     return 0;
 }
@@ -217,6 +246,21 @@ static int check_places(const struct config *config, const char *path)
     return 0;
 }
 
+static int check_curve(const struct config *config, const char *path)
+{
+    const bool secret = config->curve.secret[0], clients = config->curve.clients[0];
+    if (secret && !clients)
+        return err_set(-EINVAL, "%s:%d: curve.secret: say who may connect: curve.clients", path,
+                       conf_line("curve.secret"));
+    if (clients && !secret)
+        return err_set(-EINVAL, "%s:%d: curve.clients: a key of our own is wanted: curve.secret",
+                       path, conf_line("curve.clients"));
+    if (secret && config->insecure)
+        return err_set(-EINVAL, "%s:%d: insecure: there is a key (curve.secret): one or the other",
+                       path, conf_line("insecure"));
+    return 0;
+}
+
 int config_load(struct config *config, const char *path)
 {
     memset(config, 0, sizeof *config);
@@ -231,5 +275,7 @@ int config_load(struct config *config, const char *path)
         r = check_endpoint(config, path, "tap", config->tap);
     if (r == 0)
         r = check_places(config, path);
+    if (r == 0)
+        r = check_curve(config, path);
     return r < 0 ? r : check_datasets(config, path);
 }

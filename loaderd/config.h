@@ -23,6 +23,11 @@ struct config {
     struct conf_strs listen; /* endpoints */
     char tap[CONF_STR_MAX];  /* endpoint, "" = none */
     bool insecure;           /* tcp beyond this machine, without encryption */
+    int sockets;             /* who may connect at ipc paths: config_socket_mode */
+    struct {
+        char secret[CONF_STR_MAX];  /* file of our key pair; "" = no CURVE */
+        char clients[CONF_STR_MAX]; /* folder or file of public keys, or "any" */
+    } curve;
     struct config_dataset datasets[WIRE_DATASETS_MAX];
     size_t n_datasets;
     int64_t workers; /* 0 = one for each core */
@@ -43,5 +48,6 @@ extern const struct conf_table config_table;
 int config_load(struct config *config, const char *path);
 
 enum log_level config_log_level(const struct config *config);
+unsigned config_socket_mode(const struct config *config); /* of ipc sockets: 0660 */
 
 #endif

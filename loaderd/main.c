@@ -7,11 +7,14 @@
 #include "loaderd/config.h"
 #include "loaderd/crew/program.h"
 #include "loaderd/daemon/daemon.h"
+#include "loaderd/daemon/gate.h"
 #include "loaderd/daemon/stock.h"
+#include "loaderd/keygen.h"
 
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdbool.h>
+#include <string.h>
 
 static const struct usage_option options[] = {
     {"config", "FILE", 'c', "what to serve, and where; YAML, the keys are below", USAGE_REQUIRED},
@@ -21,16 +24,20 @@ static const struct usage_option options[] = {
 static const struct usage_section sections[] = {
     {"Signals",
      "SIGTERM and SIGINT end the daemon well: trainers are told, what they have asked for "
-     "is finished and sent within 25 s. A second one ends it at once. SIGHUP "
-     "ends nothing and reloads nothing."},
+     "is finished and sent within 25 s. A second one ends it at once. SIGHUP reads the list of "
+     "clients (curve.clients) again and ends nothing."},
     {"Environment",
      "NOTIFY_SOCKET, WATCHDOG_USEC: a service manager's; it is told of readiness, of a "
      "line of figures each second, of life and of the end. JOURNAL_STREAM: log lines "
-     "begin with their level as the journal reads it."},
-    {"Examples", "    augstream-loaderd --config loaderd.yaml --check\n"
+     "begin with their level as the journal reads it. CREDENTIALS_DIRECTORY: where curve.secret is "
+     "looked for first."},
+    {"Examples", "    augstream-loaderd keygen --out node1\n"
+                 "    augstream-loaderd --config loaderd.yaml --check\n"
                  "    augstream-loaderd --config loaderd.yaml\n"
                  "    systemctl start augstream-loaderd    # the unit that is installed with it"},
 };
+
+static const struct usage *const verbs[] = {&keygen_usage};
 
 static const struct usage usage = {
     .name = "augstream-loaderd",
@@ -45,6 +52,8 @@ static const struct usage usage = {
         "one that is restarted goes on as if nothing had been.",
     .options = options,
     .n_options = ARRAY_LEN(options),
+    .verbs = verbs,
+    .n_verbs = ARRAY_LEN(verbs),
     .keys = &config_table,
     .keys_of = "FILE",
     .sections = sections,
@@ -57,6 +66,15 @@ static void open_streams(void)
     for (int fd = 0; fd < 3; fd++)
         if (fcntl(fd, F_GETFD) < 0)
             open("/dev/null", O_RDWR); /* the lowest free number: this one */
+}
+
+/* What --check looks at: the key, then the datasets. */
+static int check_all(const struct config *config)
+{
+    struct link_key key = {0};
+    int r = config->curve.secret[0] ? gate_key(config, &key) : 0;
+    explicit_bzero(&key, sizeof key);
+    return r < 0 ? r : stock_check(config, stdout);
 }
 
 static int run(const struct config *config)
@@ -74,6 +92,8 @@ int main(int argc, char **argv)
     open_streams();
     log_open("augstream-loaderd", LOG_INFO);
     int key;
+    if (argc > 1 && strcmp(argv[1], keygen_usage.name) == 0)
+        return keygen_run(argc - 1, argv + 1);
     while ((key = usage_next(&usage, argc, argv)) != USAGE_END) {
         if (key == USAGE_TOLD)
             return EXIT_OK;
@@ -96,7 +116,7 @@ int main(int argc, char **argv)
         return EXIT_CONFIG;
     }
     log_open("augstream-loaderd", config_log_level(&config));
-    r = check ? stock_check(&config, stdout) : run(&config);
+    r = check ? check_all(&config) : run(&config);
     if (r < 0)
         log_error("%s", err_text());
     return err_exit(r);

@@ -68,6 +68,26 @@ void metrics_turned_away(struct metrics *m, uint64_t total)
     m->turning_away = now;
 }
 
+/* A power of two lies between them. */
+static int doubled(uint64_t before, uint64_t now)
+{
+    while (now > 0 && (now & (now - 1)) != 0)
+        now &= now - 1;
+    return now > before;
+}
+
+void metrics_refused_peers(struct metrics *m, uint64_t refused, uint64_t failed, const char *last)
+{
+    if (doubled(m->auth_failures, refused))
+        log_warn("%" PRIu64 " peers were refused for their keys; the last: %s", refused, last);
+    if (doubled(m->handshake_failures, failed))
+        log_warn("%" PRIu64 " handshakes of peers failed: without a key, with another loader's, or "
+                 "no peers of ours",
+                 failed);
+    m->auth_failures = refused;
+    m->handshake_failures = failed;
+}
+
 void metrics_internal(struct metrics *m, const char *text)
 {
     m->internal++;

@@ -33,6 +33,9 @@ struct metrics {
     uint64_t worker_starts_failed;    /* of a new one in place of an old one */
     uint64_t lost_edges;              /* messages that only the safety timer found: must stay 0 */
     int turning_away;                 /* the last second was such a one */
+    uint64_t auth_failures;           /* connections, and messages, of keys that may not */
+    uint64_t handshake_failures;      /* others that never came to an end */
+    int insecure;                     /* tcp endpoints let everybody in */
 };
 
 /* A sample was found bad for the first time. */
@@ -71,6 +74,10 @@ void metrics_jam(struct metrics *m, const char *endpoint, uint64_t stood_ms);
 /* So many connections were turned away since the start; asked every second or so, and logged when
  * it begins. */
 void metrics_turned_away(struct metrics *m, uint64_t total);
+
+/* So many peers were refused, and so many handshakes failed, since the start; asked every second or
+ * so. Whoever likes can cause both: told at the first, and when they have doubled. */
+void metrics_refused_peers(struct metrics *m, uint64_t refused, uint64_t failed, const char *last);
 
 /* A request is refused for trouble of our own. The trainer asks again and again: the first of them
  * is logged, the second, the fourth, the eighth ... */

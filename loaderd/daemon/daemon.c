@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "common/notify.h"
 #include "loaderd/crew/crew.h"
+#include "loaderd/daemon/gate.h"
 #include "loaderd/daemon/life.h"
 #include "loaderd/daemon/stock.h"
 #include "loaderd/daemon/tell.h"
@@ -44,6 +45,7 @@ struct daemon {
     struct metrics metrics;
     struct stock stock;
     struct port port;
+    struct gate gate;
     struct crew *crew;
     struct serve *serve;
 
@@ -123,11 +125,19 @@ static void on_signal(uv_signal_t *handle, int signal)
 
 /* What services are told to reload by, and what a closed terminal sends: neither ends a loader that
  * trainers rely on. */
+static int reload_clients(struct daemon *d)
+{
+    return d->gate.auth ? gate_reload(&d->gate) : 0;
+}
+
+/* A reload that fails changes nothing: the daemon goes on as it was. */
 static void on_hangup(uv_signal_t *handle, int signal)
 {
-    (void)handle;
+    struct daemon *d = handle->data;
     (void)signal;
-    log_note("SIGHUP: nothing is read again while the daemon runs; a restart does that");
+    log_note("SIGHUP: the list of clients is read again");
+    if (reload_clients(d) < 0)
+        log_error("%s: the list stays as it was", err_text());
 }
 
 static void worker_fatal(void *hint, int code)
@@ -210,6 +220,7 @@ static void on_status(uv_timer_t *timer)
 {
     struct daemon *d = timer->data;
     metrics_turned_away(&d->metrics, link_accept_refused());
+    gate_tick(&d->gate);
     tell_counts(d);
 }
 
@@ -248,7 +259,7 @@ static int open_loop(struct daemon *d)
     uv_signal_init(&d->loop, &d->terminate);
     uv_signal_init(&d->loop, &d->interrupt);
     uv_signal_init(&d->loop, &d->hangup);
-    d->terminate.data = d->interrupt.data = d;
+    d->terminate.data = d->interrupt.data = d->hangup.data = d;
     r = uv_async_init(&d->loop, &d->slot_back, on_slot_back);
     if (r == 0)
         r = uv_signal_start(&d->terminate, on_signal, SIGTERM);
@@ -266,7 +277,8 @@ static int open_memory(struct daemon *d)
 
 static int open_port(struct daemon *d)
 {
-    return port_open(&d->port, &d->config->listen, d->config->tap);
+    int r = gate_open(&d->gate, d->config, &d->metrics, &d->port);
+    return r < 0 ? r : port_open(&d->port, &d->config->listen, d->config->tap);
 }
 
 static int open_serve(struct daemon *d)

@@ -11,7 +11,7 @@ enum { TURN_MESSAGES = 32 }; /* of one link in a turn, so that no peer can starv
 
 int port_open(struct port *port, const struct conf_strs *listen, const char *tap)
 {
-    int r = link_context_new(&port->context);
+    int r = port->context ? 0 : link_context_new(&port->context);
     for (size_t i = 0; r == 0 && i < listen->n; i++) {
         r = link_router_bind(port->context, listen->v[i], &port->links[i]);
         if (r == 0)
@@ -19,6 +19,8 @@ int port_open(struct port *port, const struct conf_strs *listen, const char *tap
     }
     if (r == 0 && tap[0])
         r = link_pub_bind(port->context, tap, &port->tap);
+    if (r == 0 && tap[0])
+        r = link_endpoint(port->tap, port->tap_endpoint, LINK_ENDPOINT_MAX);
     return r;
 }
 
@@ -64,8 +66,34 @@ void port_receive(struct port *port, struct serve *serve)
             receive(port, i, serve);
 }
 
+void port_tap_cut(struct port *port)
+{
+    if (!port->tap)
+        return;
+    port->failures += link_failures(port->tap);
+    link_cut(port->tap);
+    port->tap = NULL;
+}
+
+int port_tap_again(struct port *port)
+{
+    if (port->tap || !port->tap_endpoint[0])
+        return 0;
+    int r = link_pub_bind(port->context, port->tap_endpoint, &port->tap);
+    return r == -EADDRINUSE ? 0 : r;
+}
+
+uint64_t port_failures(struct port *port)
+{
+    uint64_t n = port->failures;
+    for (uint32_t i = 0; i < port->n_links; i++)
+        n += port->links[i] ? link_failures(port->links[i]) : 0;
+    return n + (port->tap ? link_failures(port->tap) : 0);
+}
+
 void port_cut(struct port *port, uint32_t link)
 {
+    port->failures += link_failures(port->links[link]);
     link_cut(port->links[link]);
     port->links[link] = NULL;
 }

@@ -66,7 +66,7 @@ static void test_interrupt(void **state)
     assert_nothing_left();
 }
 
-/* SIGHUP ends nothing, whenever it comes, and says that it reads nothing. */
+/* SIGHUP ends nothing, whenever it comes, and says what it does. */
 static void test_hangup(void **state)
 {
     (void)state;
@@ -77,7 +77,7 @@ static void test_hangup(void **state)
     assert_same(client_get(c, 0, 0), whole);
     kill(node.pid, SIGTERM); /* heard after the other */
     assert_int_equal(node_wait(&node), 0);
-    assert_true(node_logged(&node, "SIGHUP: nothing is read again"));
+    assert_true(node_logged(&node, "SIGHUP: the list of clients is read again"));
     client_free(c);
     assert_nothing_left();
 }

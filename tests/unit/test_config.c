@@ -72,7 +72,9 @@ static void test_example_for_other_machines(void **state)
         fail_msg("%s", err_text());
     assert_string_equal(config.listen.v[0], "tcp://0.0.0.0:5555");
     assert_string_equal(config.tap, "tcp://0.0.0.0:5556");
-    assert_true(config.insecure);
+    assert_false(config.insecure);
+    assert_string_equal(config.curve.secret, "/etc/augstream/loader_secret");
+    assert_string_equal(config.curve.clients, "/etc/augstream/clients");
 }
 
 /* What the example shows are the defaults. */
@@ -138,6 +140,38 @@ static void test_refused(void **state)
 }
 
 /* Nothing is encrypted: the network is not let in by accident. */
+static void test_curve(void **state)
+{
+    (void)state;
+    assert_int_equal(load("listen: tcp://0.0.0.0:5555\ncurve: {secret: k, clients: d}\n" SETS), 0);
+    assert_string_equal(config.curve.secret, "k");
+    assert_string_equal(config.curve.clients, "d");
+    refused("listen: tcp://0.0.0.0:5555\n" SETS, 1, "curve.secret and curve.clients");
+    refused("listen: ipc:///x\ncurve:\n  secret: k\n" SETS, 3, "curve.clients");
+    refused("listen: ipc:///x\ncurve:\n  clients: d\n" SETS, 3, "curve.secret");
+    refused("listen: ipc:///x\ncurve: {secret: k, clients: any}\ninsecure: true\n" SETS, 3,
+            "one or the other");
+}
+
+static void test_sockets(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *line;
+        unsigned mode;
+    } rows[] = {{"", 0600},
+                {"sockets: owner\n", 0600},
+                {"sockets: group\n", 0660},
+                {"sockets: all\n", 0666}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char text[128];
+        snprintf(text, sizeof text, "listen: ipc:///x\n%s" SETS, rows[i].line);
+        assert_int_equal(load(text), 0);
+        assert_int_equal(config_socket_mode(&config), rows[i].mode);
+    }
+    refused("listen: ipc://@abstract\n" SETS, 1, "abstract");
+}
+
 static void test_insecure(void **state)
 {
     (void)state;
@@ -159,6 +193,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_example),  cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_levels),   cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_curve),    cmocka_unit_test(test_sockets),
         cmocka_unit_test(test_insecure), cmocka_unit_test(test_example_for_other_machines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,6 +41,9 @@ static void test_counts(void **state)
     assert_int_equal(m.worker_stuck, 1);
     assert_int_equal(m.worker_killed, 1);
     assert_int_equal(m.worker_starts_failed, 1);
+    metrics_refused_peers(&m, 3, 5, "the key K from 10.0.0.1");
+    assert_int_equal(m.auth_failures, 3);
+    assert_int_equal(m.handshake_failures, 5);
     assert_int_equal(m.turned_away, 7);
     assert_int_equal(m.bad_messages, 1);
     assert_int_equal(m.lost_edges, 1);
