@@ -5,6 +5,7 @@
 #include "proto/wire_private.h"
 
 #include "common/auto.h"
+#include "common/crc32c.h"
 #include "common/err.h"
 
 #include <assert.h>
@@ -13,6 +14,7 @@
 #include <string.h>
 
 enum {
+    SEAL_TAG = 15 << 3 | 5, /* field 15, fixed32 */
     ARENA_ALIGN = 16,
     /* Unpacking a control message of WIRE_CONTROL_MAX: a Welcome of 64 datasets needs 20 KiB. */
     ARENA_BASE = 256 << 10,
@@ -83,7 +85,7 @@ static int out_new(struct wire *w)
 {
     struct wire_out *out = &w->out;
     out->cap = WIRE_CONTROL_MAX + (size_t)w->omegas * BYTES_OMEGA;
-    out->bytes = malloc(out->cap);
+    out->bytes = malloc(out->cap + WIRE_SEAL);
     out->omegas = calloc(w->omegas, sizeof *out->omegas);
     out->omega_list = calloc(w->omegas, sizeof *out->omega_list);
     out->substituted = calloc(w->samples, sizeof *out->substituted);
@@ -185,12 +187,38 @@ int wire_pack(struct wire *w, const struct wire_message *m, const void **ret_byt
     if (len <= w->out.cap)
         len = augstream__v1__envelope__pack(envelope, w->out.bytes);
     assert(len <= w->out.cap || !omegas_of(m));
-    if (len > row->bytes_max || len > w->out.cap)
-        return err_set(-EMSGSIZE, "%s: %zu bytes, at most %zu", row->name, len,
+    if (len + WIRE_SEAL > row->bytes_max || len > w->out.cap)
+        return err_set(-EMSGSIZE, "%s: %zu bytes, at most %zu", row->name, len + WIRE_SEAL,
                        row->bytes_max < w->out.cap ? row->bytes_max : w->out.cap);
-    *ret_len = len;
+    wire_seal(w->out.bytes, len);
+    *ret_len = len + WIRE_SEAL;
     *ret_bytes = w->out.bytes;
     return 0;
+}
+
+void wire_seal(void *bytes, size_t len)
+{
+    unsigned char *at = (unsigned char *)bytes + len;
+    uint32_t crc = crc32c(0, bytes, len);
+    *at++ = SEAL_TAG;
+    for (int shift = 0; shift < 32; shift += 8)
+        *at++ = (unsigned char)(crc >> shift);
+}
+
+static bool is_sealed(const unsigned char *bytes, size_t len)
+{
+    if (len < WIRE_SEAL || bytes[len - WIRE_SEAL] != SEAL_TAG)
+        return false;
+    uint32_t crc = 0;
+    for (int i = 0; i < 4; i++)
+        crc |= (uint32_t)bytes[len - 4 + (size_t)i] << 8 * i;
+    return crc == crc32c(0, bytes, len - WIRE_SEAL);
+}
+
+/* What can be read in every version: whoever speaks another one must be able to say so. */
+static bool is_for_all(int type)
+{
+    return type == WIRE_HELLO || type == WIRE_ERROR;
 }
 
 int wire_unpack(struct wire *w, const void *bytes, size_t len, struct wire_message *ret)
@@ -198,17 +226,19 @@ int wire_unpack(struct wire *w, const void *bytes, size_t len, struct wire_messa
     struct wire_in *in = &w->in;
     if (len > WIRE_HEADER_MAX)
         return err_set(-EBADMSG, "message: %zu bytes, at most %d", len, WIRE_HEADER_MAX);
+    if (!is_sealed(bytes, len))
+        return err_set(-EBADMSG, "message: %zu bytes do not end with their checksum", len);
     arena_reset(&in->arena);
     const Augstream__V1__Envelope *envelope =
-        augstream__v1__envelope__unpack(&in->allocator, len, bytes);
+        augstream__v1__envelope__unpack(&in->allocator, len - WIRE_SEAL, bytes);
     if (!envelope)
         return in->arena.exhausted
                    ? err_set(-EBADMSG, "message: larger than %u views may be", w->omegas)
                    : err_set(-EBADMSG, "message: %zu bytes are not an Envelope", len);
-    if (envelope->version != WIRE_VERSION)
+    int type = (int)envelope->body_case;
+    if (envelope->version != WIRE_VERSION && !is_for_all(type))
         return err_set(-EBADMSG, "message: protocol version %u instead of %d", envelope->version,
                        WIRE_VERSION);
-    int type = (int)envelope->body_case;
     const struct wire_row *row = row_find(type);
     if (!row)
         return err_set(-EBADMSG, "message: no body of a known type");

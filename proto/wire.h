@@ -14,6 +14,7 @@
 
 enum {
     WIRE_VERSION = 1,
+    WIRE_SEAL = 5,       /* bytes at the end of every message: the checksum of those before */
     WIRE_NAME_MAX = 64,  /* bytes with the NUL */
     WIRE_TEXT_MAX = 512, /* error text, bytes with the NUL */
     WIRE_DATASETS_MAX = 64,
@@ -50,6 +51,7 @@ enum wire_code {
     WIRE_BUSY,              /* window exceeded; retry later */
     WIRE_TOO_MANY_BAD,      /* the dataset's bad images are above the limit */
     WIRE_INTERNAL,
+    WIRE_BAD_VERSION, /* of the protocol; text names both sides' */
     WIRE_CODES,
 };
 
@@ -90,6 +92,11 @@ enum wire_type {
     WIRE_TAP,
 };
 
+/* The versions of the protocol that somebody speaks; {0, 0} to be packed: ours. */
+struct wire_versions {
+    uint32_t min, max;
+};
+
 struct wire_dataset {
     char name[WIRE_NAME_MAX];
     uint8_t fingerprint[DIGEST_BYTES];
@@ -126,6 +133,7 @@ struct wire_message {
     union {
         struct {
             char client[WIRE_NAME_MAX];
+            struct wire_versions versions;
         } hello;
         struct {
             uint64_t server_epoch;
@@ -134,6 +142,7 @@ struct wire_message {
             struct wire_dataset datasets[WIRE_DATASETS_MAX];
             uint32_t window;
             uint64_t batch_bytes_max;
+            struct wire_versions versions;
         } welcome;
         struct {
             uint64_t request;
@@ -174,6 +183,9 @@ struct wire_message {
     };
 };
 
+/* Whether whoever speaks these versions speaks ours. If not, -EPROTO with the versions of both. */
+int wire_versions_check(const struct wire_versions *theirs, const char *them, const char *us);
+
 /* Reusable memory for packing and unpacking; one per thread of use. omegas: the most views x
  * samples it must hold, at most WIRE_OMEGAS_MAX (64 is enough for control messages). */
 struct wire;
@@ -185,12 +197,16 @@ void wire_free(struct wire *wire);
 int wire_pack(struct wire *wire, const struct wire_message *message, const void **ret_bytes,
               size_t *ret_len);
 
-/* -EBADMSG with the field named for anything malformed, out of bounds, of an unknown type or
- * version; arrays in ret stay valid until the next unpack. A batch's omegas have passed
- * omega_check, those of one position name one sample, and its frames are whole images of one view
- * each that add up to its views. A spec has its counts and names in bounds only: the session asks
- * spec_check, so that it can answer with WIRE_BAD_SPEC. A label may still be above the dataset's
- * classes. */
+/* Writes the checksum of the len bytes of an Envelope behind them: WIRE_SEAL bytes more. wire_pack
+ * has done so; for who makes messages by hand. */
+void wire_seal(void *bytes, size_t len);
+
+/* -EBADMSG with the field named for anything malformed, spoilt, out of bounds, of an unknown type
+ * or version (a Hello or an Error may be of any); arrays in ret stay valid until the next unpack. A
+ * batch's omegas have passed omega_check, those of one position name one sample, and its frames are
+ * whole images of one view each that add up to its views. A spec has its counts and names in bounds
+ * only: the session asks spec_check, so that it can answer with WIRE_BAD_SPEC. A label may still be
+ * above the dataset's classes. */
 int wire_unpack(struct wire *wire, const void *bytes, size_t len, struct wire_message *ret);
 
 #endif

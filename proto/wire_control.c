@@ -26,17 +26,34 @@ int wire_read_digest(uint8_t ret[DIGEST_BYTES], const ProtobufCBinaryData *bytes
     return 0;
 }
 
+int wire_versions_check(const struct wire_versions *theirs, const char *them, const char *us)
+{
+    if (theirs->min <= WIRE_VERSION && WIRE_VERSION <= theirs->max)
+        return 0;
+    return err_set(-EPROTO, "%s speaks versions %u to %u of the protocol, %s version %d", them,
+                   theirs->min, theirs->max, us, WIRE_VERSION);
+}
+
+static uint32_t version_or(uint32_t said, uint32_t other)
+{
+    return said ? said : other;
+}
+
 static void fill_hello(struct wire *w, const struct wire_message *m)
 {
     Augstream__V1__Hello *p = &w->out.body.hello;
     augstream__v1__hello__init(p);
     p->client = (char *)m->hello.client;
+    p->version_min = version_or(m->hello.versions.min, WIRE_VERSION);
+    p->version_max = version_or(m->hello.versions.max, WIRE_VERSION);
     w->out.envelope.hello = p;
 }
 
 static int read_hello(struct wire *w, const Augstream__V1__Envelope *e)
 {
     struct wire_message *m = &w->in.message;
+    m->hello.versions.min = version_or(e->hello->version_min, e->version);
+    m->hello.versions.max = version_or(e->hello->version_max, e->version);
     return wire_read_text(m->hello.client, sizeof m->hello.client, e->hello->client,
                           "hello.client");
 }
@@ -51,6 +68,8 @@ static void fill_welcome(struct wire *w, const struct wire_message *m)
     p->datasets = w->out.dataset_list;
     p->window = m->welcome.window;
     p->batch_bytes_max = m->welcome.batch_bytes_max;
+    p->version_min = version_or(m->welcome.versions.min, WIRE_VERSION);
+    p->version_max = version_or(m->welcome.versions.max, WIRE_VERSION);
     for (uint32_t i = 0; i < m->welcome.n_datasets; i++) {
         const struct wire_dataset *from = &m->welcome.datasets[i];
         Augstream__V1__Dataset *to = &w->out.datasets[i];
@@ -74,6 +93,8 @@ static int read_welcome(struct wire *w, const Augstream__V1__Envelope *e)
     m->welcome.n_datasets = (uint32_t)p->n_datasets;
     m->welcome.window = p->window;
     m->welcome.batch_bytes_max = p->batch_bytes_max;
+    m->welcome.versions.min = version_or(p->version_min, e->version);
+    m->welcome.versions.max = version_or(p->version_max, e->version);
     int rc =
         wire_read_text(m->welcome.server, sizeof m->welcome.server, p->server, "welcome.server");
     for (uint32_t i = 0; rc == 0 && i < p->n_datasets; i++) {

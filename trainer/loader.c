@@ -78,6 +78,9 @@ static int on_welcome(struct loader *loader, struct loader_room *room, const str
     bool restarted = loader->server_epoch && m->welcome.server_epoch != loader->server_epoch;
     if (loader->state != LOADER_HELLO && !restarted)
         return 0; /* the answer to a Hello that was sent twice */
+    int rc = wire_versions_check(&m->welcome.versions, loader->endpoint, "this trainer");
+    if (rc < 0)
+        return rc;
     loader->server_epoch = m->welcome.server_epoch;
     loader->window = m->welcome.window < room->window ? m->welcome.window : room->window;
     if (loader->window == 0)
@@ -114,6 +117,8 @@ int loader_message(struct loader *loader, struct loader_room *room, const struct
         loader->state = LOADER_DRAINING;
         return 1;
     case WIRE_ERROR: /* a retryable one is asked again by the tick */
+        if (loader->state == LOADER_HELLO && m->error.code == WIRE_BAD_VERSION)
+            return loader_refusal(loader, m->error.code, m->error.text);
         if (loader->state == LOADER_OPENING && m->error.request == loader->opening &&
             !m->error.retryable)
             return loader_refusal(loader, m->error.code, m->error.text);
@@ -226,6 +231,7 @@ int loader_refusal(const struct loader *loader, enum wire_code code, const char 
         [WIRE_BUSY] = -EPROTO,
         [WIRE_TOO_MANY_BAD] = -EBADMSG,
         [WIRE_INTERNAL] = -EIO,
+        [WIRE_BAD_VERSION] = -EPROTO,
     };
     return err_set(errnos[code], "%s: %s", loader->endpoint, text);
 }

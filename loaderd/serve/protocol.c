@@ -61,14 +61,16 @@ static bool refuse(struct protocol *protocol, uint64_t request, enum wire_code c
 static bool on_hello(struct protocol *protocol, const struct protocol_from *from,
                      const struct wire_message *message, struct wire_message *ret)
 {
-    (void)message;
     const struct protocol_config *config = &protocol->config;
+    if (wire_versions_check(&message->hello.versions, "the trainer", "this loader") < 0)
+        return refuse(protocol, 0, WIRE_BAD_VERSION, ret);
     if (!peer_meet(&protocol->peers, from->link, from->name)) {
         err_set(-EBUSY, "%d peers are being served already", PEERS_MAX);
         return refuse(protocol, 0, WIRE_BUSY, ret);
     }
     ret->type = WIRE_WELCOME;
     ret->welcome.server_epoch = config->server_epoch;
+    ret->welcome.versions = (struct wire_versions){0};
     ret->welcome.window = config->window;
     ret->welcome.batch_bytes_max = config->batch_bytes_max;
     memcpy(ret->welcome.server, protocol->server, sizeof protocol->server);
@@ -138,12 +140,24 @@ static enum wire_code get_batch_check(struct protocol *protocol, const struct se
     return WIRE_OK;
 }
 
+/* Word for word what is outstanding already: it will be answered, once. */
+static bool is_repeated(const struct protocol *protocol, const struct session *session,
+                        const struct peer *peer, const struct wire_message *message)
+{
+    const struct request *request =
+        request_find(&protocol->requests, peer, message->get_batch.request);
+    return request && request->session == session && request->epoch == message->get_batch.epoch &&
+           request->index == message->get_batch.index;
+}
+
 static bool on_get_batch(struct protocol *protocol, const struct protocol_from *from,
                          const struct wire_message *message, struct wire_message *ret)
 {
     uint64_t id = message->get_batch.request;
     struct session *session = session_find(protocol->config.sessions, message->get_batch.session);
     struct peer *peer = peer_meet(&protocol->peers, from->link, from->name);
+    if (peer && is_repeated(protocol, session, peer, message))
+        return false;
     enum wire_code code = get_batch_check(protocol, session, peer, message);
     if (code != WIRE_OK)
         return refuse(protocol, id, code, ret);

@@ -83,7 +83,7 @@ void request_end(struct requests *requests, struct request *request)
     request->peer = NULL;
 }
 
-struct request *request_find(struct requests *requests, const struct peer *peer, uint64_t id)
+struct request *request_find(const struct requests *requests, const struct peer *peer, uint64_t id)
 {
     for (int i = 0; i < REQUEST_STAGES; i++) {
         struct request *request;

@@ -52,6 +52,6 @@ void request_move(struct requests *requests, struct request *request, enum reque
 /* Answered, cancelled, or its peer gone. Its batch, if it has one, has one user less. */
 void request_end(struct requests *requests, struct request *request);
 
-struct request *request_find(struct requests *requests, const struct peer *peer, uint64_t id);
+struct request *request_find(const struct requests *requests, const struct peer *peer, uint64_t id);
 
 #endif

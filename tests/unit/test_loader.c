@@ -96,6 +96,7 @@ static int say_welcome(uint64_t server_epoch, uint32_t window, double now_s)
     struct wire_message m = {.type = WIRE_WELCOME};
     m.welcome.server_epoch = server_epoch;
     m.welcome.window = window;
+    m.welcome.versions = (struct wire_versions){WIRE_VERSION, WIRE_VERSION + 1};
     return loader_message(&loader, &room, &m, now_s);
 }
 
@@ -263,6 +264,7 @@ static void test_refusals(void **state)
     uint64_t request = heard.open_session.request;
     assert_int_equal(say_error(request, WIRE_BUSY, true), 0);
     assert_int_equal(say_error(0, WIRE_INTERNAL, false), 0);
+    assert_int_equal(say_error(0, WIRE_BAD_VERSION, false), 0); /* it said Welcome before */
     assert_int_equal(say_error(request, WIRE_UNKNOWN_DATASET, false), -ENOENT);
     char says[128];
     snprintf(says, sizeof says, "%s: because", endpoint);
@@ -271,6 +273,21 @@ static void test_refusals(void **state)
         int rc = loader_refusal(&loader, (enum wire_code)code, "x");
         assert_true(rc < 0 && rc != -EAGAIN && rc != -EINTR && rc != -ETIMEDOUT);
     }
+}
+
+static void test_versions(void **state)
+{
+    (void)state;
+    connect_at(0);
+    assert_int_equal(say_error(0, WIRE_BAD_VERSION, false), -EPROTO);
+    assert_non_null(strstr(err_text(), "because"));
+    struct wire_message m = {.type = WIRE_WELCOME};
+    m.welcome.window = 1;
+    m.welcome.versions = (struct wire_versions){4, 6};
+    assert_int_equal(loader_message(&loader, &room, &m, 0), -EPROTO);
+    assert_non_null(strstr(err_text(), "speaks versions 4 to 6 of the protocol, this trainer "
+                                       "version 1"));
+    assert_int_equal(loader.state, LOADER_HELLO);
 }
 
 /* One that is left out is not greeted again: only another connection can tell of another daemon. */
@@ -347,6 +364,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_comes_back_as_another, setup, teardown),
         cmocka_unit_test_setup_teardown(test_disconnect, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_versions, setup, teardown),
         cmocka_unit_test_setup_teardown(test_left_out, setup, teardown),
         cmocka_unit_test(test_words),
         cmocka_unit_test(test_choose),

@@ -101,7 +101,7 @@ static bool asks(uint32_t who, const struct session *session, uint64_t request, 
 static void test_hello(void **state)
 {
     (void)state;
-    in = (struct wire_message){.type = WIRE_HELLO};
+    in = (struct wire_message){.type = WIRE_HELLO, .hello = {.versions = {1, 1}}};
     assert_true(says(1));
     assert_int_equal(out.type, WIRE_WELCOME);
     assert_int_equal(out.welcome.server_epoch, 77);
@@ -175,6 +175,9 @@ static void test_get_batch(void **state)
     assert_true(asks(1, session, 200, 7));
     assert_error(200, WIRE_BUSY, true, "window");
     assert_false(asks(2, session, 200, 7));
+    /* The same words twice ask for nothing new. */
+    assert_false(asks(1, session, 5, 249));
+    assert_int_equal(protocol.requests.outstanding, WINDOW + 1);
 
     for (int i = 0; i < SESSION_RATE_MIN; i++)
         session_placed(session, true);
@@ -197,6 +200,30 @@ static void test_cancel(void **state)
     assert_null(request_find(&protocol.requests, peer_of(1), 1));
     assert_false(asks(1, session, 9, 9)); /* there is room again */
     assert_null(peer_of(2));              /* a Cancel makes nobody known */
+}
+
+static void test_versions(void **state)
+{
+    (void)state;
+    static const struct {
+        struct wire_versions theirs;
+        const char *words;
+    } rows[] = {
+        {{1, 1}, NULL},
+        {{1, 9}, NULL},
+        {{2, 3}, "the trainer speaks versions 2 to 3 of the protocol, this loader version 1"},
+        {{3, 2}, "versions 3 to 2"},
+        {{2, UINT32_MAX}, "versions 2 to 4294967295"},
+        {{0, 0}, "versions 0 to 0"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        in = (struct wire_message){.type = WIRE_HELLO, .hello = {.versions = rows[i].theirs}};
+        assert_true(says(1));
+        if (rows[i].words)
+            assert_error(0, WIRE_BAD_VERSION, false, rows[i].words);
+        else
+            assert_int_equal(out.type, WIRE_WELCOME);
+    }
 }
 
 static void test_ping(void **state)
@@ -234,7 +261,7 @@ static void test_draining(void **state)
     protocol.draining = true;
     assert_true(asks(1, session, 2, 2));
     assert_error(2, WIRE_BUSY, true, "shutting down");
-    in = (struct wire_message){.type = WIRE_HELLO};
+    in = (struct wire_message){.type = WIRE_HELLO, .hello = {.versions = {1, 1}}};
     assert_true(says(2));
     assert_int_equal(out.type, WIRE_WELCOME);
     assert_int_equal(protocol.requests.outstanding, 1);
@@ -253,7 +280,7 @@ static void test_full_house(void **state)
             peer_of(who)->holding = 1;
         }
     }
-    in = (struct wire_message){.type = WIRE_HELLO};
+    in = (struct wire_message){.type = WIRE_HELLO, .hello = {.versions = {1, 1}}};
     assert_true(says(1000));
     assert_error(0, WIRE_BUSY, true, "256 peers");
     assert_true(asks(1000, session, 4, 4));
@@ -286,9 +313,11 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_hello),    TEST(test_open_session), TEST(test_get_batch),
-        TEST(test_cancel),   TEST(test_ping),         TEST(test_not_for_us),
-        TEST(test_draining), TEST(test_full_house),   TEST(test_refusals_that_pass),
+        TEST(test_hello),      TEST(test_open_session),
+        TEST(test_get_batch),  TEST(test_cancel),
+        TEST(test_ping),       TEST(test_versions),
+        TEST(test_not_for_us), TEST(test_draining),
+        TEST(test_full_house), TEST(test_refusals_that_pass),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -25,7 +25,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* A copy in a block of its own, so that a read past its end is seen. */
+/* A copy in a block of its own, so that a read past its end is seen; without its checksum. */
 static uint8_t *packed(enum wire_type type, size_t *ret_len)
 {
     static struct samples s;
@@ -34,15 +34,33 @@ static uint8_t *packed(enum wire_type type, size_t *ret_len)
     uint8_t *copy = malloc(*ret_len);
     assert_non_null(copy);
     memcpy(copy, bytes, *ret_len);
+    *ret_len -= WIRE_SEAL;
     return copy;
+}
+
+/* The bytes with a checksum behind them. */
+static uint8_t *sealed(const uint8_t *bytes, size_t len)
+{
+    uint8_t *copy = malloc(len + WIRE_SEAL);
+    assert_non_null(copy);
+    memcpy(copy, bytes, len);
+    wire_seal(copy, len);
+    return copy;
+}
+
+static int unpack_sealed(struct wire *w, const uint8_t *bytes, size_t len, struct wire_message *ret)
+{
+    auto_free uint8_t *whole = sealed(bytes, len);
+    return wire_unpack(w, whole, len + WIRE_SEAL, ret);
 }
 
 /* Whatever came, a message that is taken can be sent on: it is within all bounds. */
 static int unpack_any(const uint8_t *bytes, size_t len)
 {
     static struct wire_message back;
+    auto_free uint8_t *whole = sealed(bytes, len);
     unsigned long before = alloc_count();
-    int rc = wire_unpack(wire, bytes, len, &back);
+    int rc = wire_unpack(wire, whole, len + WIRE_SEAL, &back);
     assert_int_equal(alloc_count(), before);
     if (rc < 0) {
         assert_int_equal(rc, -EBADMSG);
@@ -66,12 +84,33 @@ static void test_truncated(void **state)
             memcpy(part, whole, cut);
             unpack_any(part, cut);
             /* The envelope's length covers all behind the version. */
+            assert_int_equal(unpack_sealed(wire, part, cut, &(struct wire_message){0}), -EBADMSG);
             assert_int_equal(wire_unpack(wire, part, cut, &(struct wire_message){0}), -EBADMSG);
         }
         assert_int_equal(unpack_any(whole, len), 0);
     }
 }
 
+/* What the checksum is for: no bit of a message may be wrong, its own bits among them. */
+static void test_spoilt(void **state)
+{
+    (void)state;
+    static struct wire_message back;
+    for (int type = WIRE_HELLO; type <= WIRE_TAP; type++) {
+        size_t len;
+        auto_free uint8_t *whole = packed((enum wire_type)type, &len);
+        len += WIRE_SEAL;
+        for (size_t bit = 0; bit < 8 * len; bit++) {
+            whole[bit / 8] ^= 1u << bit % 8;
+            assert_int_equal(wire_unpack(wire, whole, len, &back), -EBADMSG);
+            assert_non_null(strstr(err_text(), "checksum"));
+            whole[bit / 8] ^= 1u << bit % 8;
+        }
+        assert_int_equal(wire_unpack(wire, whole, len, &back), 0);
+    }
+}
+
+/* ... and when whoever spoilt it made the checksum anew. */
 static void test_flipped(void **state)
 {
     (void)state;
@@ -160,7 +199,7 @@ static void test_envelope(void **state)
         {{0}, 0, -EBADMSG, "version 0"},
         {{0x08, 1}, 2, -EBADMSG, "body"},
         {{0x08, 2, WIRE_PING << 3 | 2, 0}, 4, -EBADMSG, "version 2"},
-        {{0x08, 1, 15 << 3 | 2, 0}, 4, -EBADMSG, "body"},        /* a type to come */
+        {{0x08, 1, 14 << 3 | 2, 0}, 4, -EBADMSG, "body"},        /* a type to come */
         {{0x08, 1, 1, 0}, 4, -EBADMSG, "Envelope"},              /* field 0 */
         {{0x08, 1, WIRE_PING << 3 | 2, 0}, 4, 0, NULL},          /* nonce 0 */
         {{0x08, 1, WIRE_PING << 3, 0}, 4, -EBADMSG, "Envelope"}, /* not a submessage */
@@ -172,7 +211,7 @@ static void test_envelope(void **state)
         {{0x08, 1, WIRE_BATCH << 3 | 2, 0}, 4, -EBADMSG, "schema"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        assert_int_equal(wire_unpack(wire, rows[i].bytes, rows[i].len, &back), rows[i].rc);
+        assert_int_equal(unpack_sealed(wire, rows[i].bytes, rows[i].len, &back), rows[i].rc);
         if (rows[i].named && !strstr(err_text(), rows[i].named))
             fail_msg("row %zu: \"%s\" does not name %s", i, err_text(), rows[i].named);
     }
@@ -188,14 +227,14 @@ static void test_limits_of_length(void **state)
     assert_int_equal(wire_new(WIRE_OMEGAS_MAX, &large), 0);
     assert_int_equal(wire_unpack(large, bytes, WIRE_HEADER_MAX + 1, &back), -EBADMSG);
     /* A Ping with a long field that we do not know: one byte below and one above the limit. */
-    const uint8_t head[] = {0x08, 1, WIRE_PING << 3 | 2, 0, 15 << 3 | 2};
+    const uint8_t head[] = {0x08, 1, WIRE_PING << 3 | 2, 0, 14 << 3 | 2};
     memcpy(bytes, head, sizeof head);
     for (uint32_t len = WIRE_CONTROL_MAX - 1; len <= WIRE_CONTROL_MAX + 1; len++) {
-        uint32_t rest = len - (uint32_t)sizeof head - 3;
+        uint32_t rest = len - WIRE_SEAL - (uint32_t)sizeof head - 3;
         bytes[5] = (rest & 0x7f) | 0x80;
         bytes[6] = (rest >> 7 & 0x7f) | 0x80;
         bytes[7] = (uint8_t)(rest >> 14);
-        assert_int_equal(wire_unpack(large, bytes, len, &back),
+        assert_int_equal(unpack_sealed(large, bytes, len - WIRE_SEAL, &back),
                          len <= WIRE_CONTROL_MAX ? 0 : -EBADMSG);
     }
 }
@@ -233,6 +272,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_truncated), cmocka_unit_test(test_flipped),
+        cmocka_unit_test(test_spoilt),
         cmocka_unit_test(test_made_up),   cmocka_unit_test(test_amplification),
         cmocka_unit_test(test_envelope),  cmocka_unit_test(test_limits_of_length),
         cmocka_unit_test(test_new),       cmocka_unit_test(test_fault_names),

@@ -47,7 +47,9 @@ static void assert_refused(enum wire_type type, break_fn *breaks, const char *na
     if (!strstr(err_text(), named))
         fail_msg("\"%s\" does not name %s", err_text(), named);
     len = sample_bytes(wire, m, row_of(type), raw);
-    assert_true(len <= sizeof raw);
+    assert_true(len + WIRE_SEAL <= sizeof raw);
+    wire_seal(raw, len);
+    len += WIRE_SEAL;
     assert_int_equal(wire_unpack(wire, raw, len, &back), -EBADMSG);
     if (!strstr(err_text(), named))
         fail_msg("\"%s\" does not name %s", err_text(), named);

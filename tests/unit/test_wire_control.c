@@ -75,6 +75,8 @@ static void test_empty_values(void **state)
         size_t len;
         assert_int_equal(wire_pack(wire, &m, &bytes, &len), 0);
         assert_int_equal(wire_unpack(wire, bytes, len, &back), 0);
+        if (m.type == WIRE_HELLO) /* said by default */
+            m.hello.versions = (struct wire_versions){WIRE_VERSION, WIRE_VERSION};
         assert_memory_equal(&back, &m, sizeof back);
     }
 }

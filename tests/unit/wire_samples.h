@@ -106,6 +106,7 @@ static inline void sample_welcome(struct wire_message *m)
     snprintf(m->welcome.server, sizeof m->welcome.server, "node-1 (loaderd 0.1.0)");
     m->welcome.n_datasets = WIRE_DATASETS_MAX;
     m->welcome.window = 32;
+    m->welcome.versions = (struct wire_versions){1, 2};
     m->welcome.batch_bytes_max = 1ull << 28;
     for (uint32_t i = 0; i < WIRE_DATASETS_MAX; i++) {
         struct wire_dataset *d = &m->welcome.datasets[i];
@@ -126,6 +127,7 @@ static inline struct wire_message *sample_message(struct samples *s, enum wire_t
     switch (type) {
     case WIRE_HELLO:
         snprintf(m->hello.client, sizeof m->hello.client, "trainer caf\xc3\xa9");
+        m->hello.versions = (struct wire_versions){1, 70000};
         break;
     case WIRE_WELCOME:
         sample_welcome(m);
