@@ -74,6 +74,13 @@ static const struct conf_option options[] = {
      .offset = offsetof(struct config_dataset, split),
      .def = "\"\"",
      .help = "which part of it: train, test, and what else the format has; empty: the usual one"},
+    {.name = "state",
+     .type = CONF_STR,
+     .offset = AT(state),
+     .def = "\"\"",
+     .help = "folder in which the lists of datasets are kept from one start to the next, so that "
+             "the daemon need not read every folder again; made if need be, and its own; empty: "
+             "none is kept"},
     {.name = "workers",
      .type = CONF_INT,
      .offset = AT(workers),

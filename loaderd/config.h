@@ -22,6 +22,7 @@ struct config_dataset {
 struct config {
     struct conf_strs listen; /* endpoints */
     char tap[CONF_STR_MAX];  /* endpoint, "" = none */
+    char state[CONF_STR_MAX]; /* a folder, "" = none */
     bool insecure;           /* tcp beyond this machine, without encryption */
     int sockets;             /* who may connect at ipc paths: config_socket_mode */
     struct {

@@ -245,6 +245,10 @@ static int open_datasets(struct daemon *d)
         char line[STOCK_LINE_MAX];
         stock_line(&d->stock.datasets[i], line);
         log_info("dataset %s", line);
+        const struct source *source = d->stock.datasets[i].source;
+        if (source->how[0])
+            log_line(source->amiss ? LOG_WARN : LOG_INFO, "dataset %s: %s",
+                     d->stock.datasets[i].name, source->how);
     }
     return r;
 }

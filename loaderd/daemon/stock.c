@@ -17,16 +17,17 @@ void stock_line(const struct dataset *dataset, char ret[STOCK_LINE_MAX])
              dataset->name, source->samples, source->classes, source->ignored);
 }
 
-static int open_dataset(const struct config_dataset *c, struct dataset *dataset)
+static int open_dataset(const struct config_dataset *c, const char *state, struct dataset *dataset)
 {
-    const struct source_spec spec = {.format = c->format, .path = c->path, .split = c->split};
+    const struct source_spec spec = {
+        .format = c->format, .path = c->path, .split = c->split, .state = state};
     return dataset_open(dataset, c->name, &spec);
 }
 
 int stock_datasets(struct stock *stock, const struct config *config)
 {
     for (size_t i = 0; i < config->n_datasets; i++) {
-        int r = open_dataset(&config->datasets[i], &stock->datasets[i]);
+        int r = open_dataset(&config->datasets[i], config->state, &stock->datasets[i]);
         if (r < 0)
             return r;
         stock->n_datasets++;
@@ -50,11 +51,10 @@ int stock_memory(struct stock *stock, const struct config *config, struct metric
                                                   .bad_rate_max = config->bad_rate_max},
                          &stock->sessions);
     if (r == 0)
-        r = dispatch_new(&(struct dispatch_config){.pool = stock->pool,
-                                                   .sessions = stock->sessions,
-                                                   .metrics = metrics,
-                                                   .keep = true},
-                         &stock->dispatch);
+        r = dispatch_new(
+            &(struct dispatch_config){
+                .pool = stock->pool, .sessions = stock->sessions, .metrics = metrics, .keep = true},
+            &stock->dispatch);
     return r;
 }
 
@@ -73,7 +73,8 @@ int stock_check(const struct config *config, FILE *out)
     for (size_t i = 0; i < config->n_datasets; i++) {
         char line[STOCK_LINE_MAX];
         struct dataset dataset = {0};
-        int r = open_dataset(&config->datasets[i], &dataset);
+        /* What is on the disk, whatever was kept of it; and nothing is left behind. */
+        int r = open_dataset(&config->datasets[i], NULL, &dataset);
         if (r < 0)
             return r;
         stock_line(&dataset, line);

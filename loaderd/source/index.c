@@ -350,17 +350,16 @@ static void free_source(struct source *source)
     free(s);
 }
 
-int index_source(const struct index_block *take_block, struct source **ret)
+int index_answer(const struct index *index, const struct index_block *take_block,
+                 struct source **ret)
 {
     struct indexed *s = calloc(1, sizeof *s);
-    int r = s ? index_view(take_block->block, take_block->bytes, &s->index)
-              : err_set(-ENOMEM, "no memory for a dataset");
-    if (r < 0) {
+    if (!s) {
         take_block->release(take_block->block, take_block->bytes);
-        free(s);
-        return r;
+        return err_set(-ENOMEM, "no memory for a dataset");
     }
-    const struct index_head *head = s->index.head;
+    const struct index_head *head = index->head;
+    s->index = *index;
     s->block = *take_block;
     s->source.samples = head->samples;
     s->source.classes = (uint32_t)head->classes;
@@ -373,4 +372,15 @@ int index_source(const struct index_block *take_block, struct source **ret)
     s->source.free = free_source;
     *ret = &s->source;
     return 0;
+}
+
+int index_source(const struct index_block *take_block, struct source **ret)
+{
+    struct index index;
+    int r = index_view(take_block->block, take_block->bytes, &index);
+    if (r < 0) {
+        take_block->release(take_block->block, take_block->bytes);
+        return r;
+    }
+    return index_answer(&index, take_block, ret);
 }

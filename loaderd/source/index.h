@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* index: everything that a source knows of its samples, in one block of memory without pointers: as
- * it was made, or as the cache maps it from a file. After index_view has looked at the block, every
- * offset in it is known to be good. Plain data; any thread may read. */
+ * it was made, or as the cache reads it from a file. After index_view has looked at the block,
+ * every offset in it is known to be good. Plain data; any thread may read. */
 #ifndef AUGSTREAM_LOADERD_INDEX_H
 #define AUGSTREAM_LOADERD_INDEX_H
 
@@ -64,5 +64,9 @@ struct index_block {
     void (*release)(const void *block, size_t bytes);
 };
 int index_source(const struct index_block *take_block, struct source **ret);
+
+/* The same where index_view has looked at the block. -ENOMEM */
+int index_answer(const struct index *index, const struct index_block *take_block,
+                 struct source **ret);
 
 #endif

@@ -5,11 +5,14 @@
 
 #include "common/auto.h"
 #include "common/err.h"
+#include "loaderd/source/cache.h"
 #include "loaderd/source/index.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 const struct source_format source_formats[] = {
     {"folder", "one folder of images for each class", folder_list},
@@ -35,8 +38,9 @@ static void free_block(const void *block, size_t bytes)
     free((void *)block);
 }
 
+/* Lists the dataset and seals what is chosen of it. */
 static int make(const struct source_format *format, const struct source_spec *spec,
-                struct source **ret)
+                const uint8_t key[DIGEST_BYTES], struct index_block *ret)
 {
     auto_with(listing_done) struct listing listing = {0};
     int r = format->list(spec, &listing);
@@ -46,11 +50,65 @@ static int make(const struct source_format *format, const struct source_spec *sp
         return r;
     if (listing_samples(&listing) == 0)
         return err_set(-ENODATA, "%s: no samples", spec->path);
-    static const uint8_t key[DIGEST_BYTES];
     void *block;
     size_t bytes;
     r = index_seal(&listing, spec, key, &block, &bytes);
-    return r < 0 ? r : index_source(&(struct index_block){block, bytes, free_block}, ret);
+    if (r == 0)
+        *ret = (struct index_block){block, bytes, free_block};
+    return r;
+}
+
+/* How it was opened: what was kept, else why not, and whether it is now. */
+struct told {
+    char how[SOURCE_HOW_MAX];
+    bool amiss;
+};
+
+static void tell(struct told *told, bool amiss, const char *what, const char *why)
+{
+    const size_t len = strlen(told->how);
+    snprintf(told->how + len, sizeof told->how - len, "%s%s%s%s", len ? "; " : "", what,
+             why ? ": " : "", why ? why : "");
+    told->amiss = told->amiss || amiss;
+}
+
+static int open_fresh(const struct source_format *format, const struct source_spec *spec,
+                      struct told *told, struct source **ret)
+{
+    uint8_t key[DIGEST_BYTES];
+    struct index index;
+    struct index_block block;
+    struct timespec begun;
+    const bool keeps = spec->state && spec->state[0];
+    cache_key(spec, key);
+    if (keeps) {
+        int r = cache_load(spec->state, key, &index, &block);
+        if (r == 0) {
+            tell(told, false, "index as it was kept", NULL);
+            return index_answer(&index, &block, ret);
+        }
+        if (r == -ENOENT)
+            tell(told, false, "listed anew, as no index was kept", NULL);
+        else
+            tell(told, r != -ESTALE, "listed anew", err_text());
+    }
+    clock_gettime(CLOCK_REALTIME, &begun);
+    int r = make(format, spec, key, &block);
+    if (r == 0 && !keeps)
+        return index_source(&block, ret);
+    if (r < 0)
+        return r;
+    r = index_view(block.block, block.bytes, &index);
+    if (r < 0) {
+        block.release(block.block, block.bytes);
+        return r;
+    }
+    r = cache_store(spec->state, &begun, &index);
+    if (r < 0)
+        tell(told, r != -EAGAIN && r != -EBUSY, "the index is not kept", err_text());
+    else
+        tell(told, false, "the index is kept", NULL);
+    return index_answer(&index, &block, ret);
 }
 
 int source_open(const struct source_spec *spec, struct source **ret)
@@ -59,10 +117,13 @@ int source_open(const struct source_spec *spec, struct source **ret)
     if (!format)
         return err_set(-EINVAL, "%s: no dataset format is called '%s'", spec->path, spec->format);
     struct source *source;
-    int r = make(format, spec, &source);
+    struct told told = {0};
+    int r = open_fresh(format, spec, &told, &source);
     if (r < 0)
         return r;
     source->format = format;
+    memcpy(source->how, told.how, sizeof source->how);
+    source->amiss = told.amiss;
     *ret = source;
     return 0;
 }

@@ -7,6 +7,7 @@
 
 #include "common/digest.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,7 @@ enum {
     ITEM_PATH_MAX = 1024, /* bytes with the NUL */
     SOURCE_SAMPLES_MAX = 1 << 28,
     SOURCE_CLASSES_MAX = 1 << 20,
+    SOURCE_HOW_MAX = 1024,
 };
 
 /* How an item's bytes are to be read. */
@@ -53,6 +55,7 @@ struct source_spec {
                             or "": all */
     double fraction;     /* of each class's samples; 0 stands for 1 */
     uint32_t allow;      /* of enum encoding; 0 stands for ENCODINGS_USUAL */
+    const char *state;   /* a folder of kept indexes (cache.h); NULL or "": none is kept */
 };
 
 struct listing;
@@ -85,6 +88,10 @@ struct source {
      * -ENODATA where this sample has none. NULL where no sample has one. Not on the wire. */
     int (*box)(const struct source *source, uint32_t sample, int32_t ret[4]);
     void (*free)(struct source *source);
+
+    /* Where spec->state was given: whether the index was kept or made, and why, for the log. */
+    char how[SOURCE_HOW_MAX];
+    bool amiss; /* the state folder is damaged, full or not ours: somebody should know */
 };
 
 /* -ENOENT / -ENOTDIR / -ENODATA (no samples) / -EINVAL (no such format, split or class) / -EBADMSG
