@@ -52,7 +52,8 @@ struct storm {
     uint64_t last[RECEIVERS];        /* position that came last */
     uint64_t came, unordered, standstills, done[BLOWS];
     struct {
-        pid_t pid; /* 0: nobody; else a worker, or the loader itself */
+        pid_t pid;  /* 0: nobody; else a worker, or the loader itself */
+        bool whole; /* it is the loader */
         uint32_t loader, blows;
     } stopped[STOP_BLOWS_MAX];
 };
@@ -104,19 +105,24 @@ static bool take(struct storm *s, uint64_t n, int patience_ms)
 static void let_go(struct storm *s, uint32_t at)
 {
     struct herd_loader *loader = &s->loaders[s->stopped[at].loader];
-    if (s->stopped[at].pid == loader->pid)
+    if (s->stopped[at].whole)
         herd_loader_stop(loader, false);
     else
         kill(s->stopped[at].pid, SIGCONT); /* a worker; it may have died meanwhile */
     s->stopped[at].pid = 0;
 }
 
-/* Those of a loader that dies need not be let go. */
+/* A loader has died. A worker of it that was stopped before it could ask to die with its loader is
+ * let go on: it sees then that it is alone. */
 static void forget_stopped(struct storm *s, uint32_t loader)
 {
-    for (uint32_t i = 0; i < STOP_BLOWS_MAX; i++)
-        if (s->stopped[i].loader == loader)
-            s->stopped[i].pid = 0;
+    for (uint32_t i = 0; i < STOP_BLOWS_MAX; i++) {
+        if (s->stopped[i].pid == 0 || s->stopped[i].loader != loader)
+            continue;
+        if (!s->stopped[i].whole)
+            kill(s->stopped[i].pid, SIGCONT);
+        s->stopped[i].pid = 0;
+    }
 }
 
 /* One more blow has fallen. */
@@ -164,8 +170,8 @@ static bool strike(struct storm *s, enum blow blow)
     switch (blow) {
     case KILL_LOADER:
         await_victim(s, at);
-        forget_stopped(s, at);
         herd_loader_kill(&s->loaders[at]);
+        forget_stopped(s, at);
         herd_loader_start(&s->loaders[at]);
         return true;
     case KILL_WORKER:
@@ -181,6 +187,7 @@ static bool strike(struct storm *s, enum blow blow)
         else if (kill(pid, SIGSTOP) < 0)
             return false;
         s->stopped[free].pid = pid;
+        s->stopped[free].whole = whole;
         s->stopped[free].loader = at;
         s->stopped[free].blows = herd_roll(&s->dice, STOP_BLOWS_MAX - 1);
         return true;
