@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* soak: what a loader that has served for long holds. Two receivers take batches of a dataset with
+ * bad images in it while workers are replaced after each share of images; then trainers come and
+ * go; then the loader is told again and again to read its configuration. Memory may not grow by
+ * more than 2 % once it is warm, descriptors and threads not at all, and nobody is disconnected.
+ *   soak [--images N] [--clients N] [--hangups N] [--recycle N] LOADERD */
+#include "herd.h"
+
+#include "common/auto.h"
+#include "common/stat.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    SAMPLES = 960,
+    BATCH = 32,
+    WORKERS = 2,
+    AHEAD = 8,           /* batches that a receiver may take before they are counted */
+    LOOKS = 200,         /* at memory, over all images; a worker that has just been replaced is
+                            small, so what counts is the largest of many looks */
+    PATIENCE_MS = 60000, /* without a batch */
+    STEADY_S = 30,       /* for what comes and goes to have gone */
+    GROWTH_MAX_PERCENT = 2,
+};
+
+static struct herd herd;
+static char lines[128];
+static struct herd_loader loader = {.herd = &herd, .name = "a", .folder = "set", .lines = lines};
+static struct herd_receiver receivers[2];
+
+/* Takes one of either receiver, which may take one more instead: so they are never far ahead. */
+static void next_batch(void)
+{
+    struct herd_record record;
+    uint32_t i = herd_next(receivers, ARRAY_LEN(receivers), PATIENCE_MS, &record);
+    if (i == ARRAY_LEN(receivers))
+        herd_fail("no batch came");
+    herd_grant(&receivers[i], 1);
+}
+
+/* Keeps the largest that is held. Not while a worker and the one that relieves it both stand, or
+ * one is missing. */
+static void look(uint64_t *largest_kib)
+{
+    struct herd_held held;
+    herd_hold(&loader, &held);
+    uint64_t kib = held.private_kib + held.shared_kib;
+    if (held.workers == WORKERS && kib > *largest_kib)
+        *largest_kib = kib;
+}
+
+/* Descriptors and threads, once every worker stands and nobody comes or goes: what comes and goes
+ * only adds, so the least that is seen is what stays. */
+static struct herd_held steady(const struct herd_held *wanted)
+{
+    struct herd_held held;
+    double end_s = stat_now() + STEADY_S;
+    do {
+        next_batch();
+        herd_hold(&loader, &held);
+    } while (stat_now() < end_s && (held.workers != WORKERS ||
+                                    (wanted && (held.daemon_fds > wanted->daemon_fds ||
+                                                held.worker_fds > wanted->worker_fds ||
+                                                held.daemon_threads > wanted->daemon_threads ||
+                                                held.worker_threads > wanted->worker_threads))));
+    return held;
+}
+
+static void assert_same(const char *after, const struct herd_held *was)
+{
+    struct herd_held is = steady(was);
+    printf("after %s: private %" PRIu64 " KiB, shared %" PRIu64 " KiB, descriptors %" PRIu32
+           " and %" PRIu32 ", threads %" PRIu32 " and %" PRIu32 " (daemon, worker)\n",
+           after, is.private_kib, is.shared_kib, is.daemon_fds, is.worker_fds, is.daemon_threads,
+           is.worker_threads);
+    if (is.workers != was->workers || is.daemon_fds != was->daemon_fds ||
+        is.worker_fds != was->worker_fds || is.daemon_threads != was->daemon_threads ||
+        is.worker_threads != was->worker_threads)
+        herd_fail("before it was: %" PRIu32 " workers, descriptors %" PRIu32 " and %" PRIu32
+                  ", threads %" PRIu32 " and %" PRIu32,
+                  was->workers, was->daemon_fds, was->worker_fds, was->daemon_threads,
+                  was->worker_threads);
+}
+
+/* The largest of the second half of looks over the largest of the first, from a fifth on. */
+static double serve(uint64_t images)
+{
+    uint64_t warm = 0, late = 0, batches = images / BATCH;
+    for (uint64_t i = 0, looks = 0; i < batches; i++) {
+        next_batch();
+        if (i * LOOKS / batches < looks)
+            continue;
+        looks++;
+        if (i >= batches / 5)
+            look(i < batches / 2 ? &warm : &late);
+    }
+    printf("largest before half of the images: %" PRIu64 " KiB, after: %" PRIu64 " KiB\n", warm,
+           late);
+    return (double)late / (double)warm - 1;
+}
+
+/* Trainers that stay for two batches each, all with sessions of their own. */
+static double churn(uint64_t clients)
+{
+    uint64_t warm = 0, late = 0;
+    for (uint64_t i = 0; i < clients; i++) {
+        struct herd_receiver_config config;
+        herd_receiver_config(&loader, 100 + i, BATCH, &config);
+        herd_visit(&config, 2);
+        next_batch(); /* the others go on */
+        if (i >= clients / 5)
+            look(i < clients / 2 ? &warm : &late);
+    }
+    printf("largest before half of the clients: %" PRIu64 " KiB, after: %" PRIu64 " KiB\n", warm,
+           late);
+    return (double)late / (double)warm - 1;
+}
+
+static uint64_t disconnects(void)
+{
+    uint64_t n = 0;
+    for (size_t i = 0; i < ARRAY_LEN(receivers); i++)
+        n += receivers[i].counts->disconnects + receivers[i].counts->rerequests;
+    return n;
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t images = 12000, clients = 60, hangups = 40, recycle = 2000;
+    const struct herd_option options[] = {
+        {"images", &images}, {"clients", &clients}, {"hangups", &hangups}, {"recycle", &recycle}};
+    if (herd_options(argc, argv, options, ARRAY_LEN(options)) != 1 || images < 100 * BATCH ||
+        clients < 10)
+        herd_fail("usage: soak [--images N] [--clients N] [--hangups N] [--recycle N] LOADERD");
+    snprintf(lines, sizeof lines, "workers: %d\nslots: 12\nslot_mib: 4\nrecycle: %" PRIu64, WORKERS,
+             recycle);
+    herd_begin(&herd, argv[1]);
+    herd_plant(&herd, "set", SAMPLES, true);
+    herd_loader_start(&loader);
+    for (uint32_t i = 0; i < ARRAY_LEN(receivers); i++) {
+        struct herd_receiver_config config;
+        herd_receiver_config(&loader, 1 + i, BATCH, &config);
+        config.credited = true;
+        herd_receiver_start(&receivers[i], &config);
+        herd_grant(&receivers[i], AHEAD);
+    }
+    for (uint32_t i = 0; i < LOOKS; i++)
+        next_batch();
+    struct herd_held was = steady(NULL);
+    assert_same("the start", &was);
+    double grown = serve(images);
+    assert_same("the images", &was);
+    double churned = churn(clients);
+    assert_same("the clients", &was);
+    uint64_t lost = disconnects();
+    for (uint64_t i = 0; i < hangups; i++) {
+        kill(loader.pid, SIGHUP);
+        for (uint32_t k = 0; k < ARRAY_LEN(receivers); k++)
+            next_batch();
+    }
+    assert_same("the hangups", &was);
+    lost = disconnects() - lost;
+    for (uint32_t i = 0; i < ARRAY_LEN(receivers); i++)
+        herd_receiver_kill(&receivers[i]);
+    herd_loader_end(&loader);
+    herd_end(&herd);
+    printf("images %" PRIu64 "\nmemory_growth %.4f\nclients %" PRIu64 "\nclients_growth %.4f\n"
+           "hangups %" PRIu64 "\nlost_at_hangups %" PRIu64 "\n",
+           images, grown, clients, churned, hangups, lost);
+    return grown * 100 > GROWTH_MAX_PERCENT || churned * 100 > GROWTH_MAX_PERCENT || lost > 0;
+}
