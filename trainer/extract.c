@@ -56,6 +56,7 @@ int features_extract(struct model *model, const struct features_config *config,
         .epochs = 1,
         .stop = config->stop,
         .embed = config->embed,
+        .keys = config->keys,
         .tell = config->tell,
         .tell_hint = config->tell_hint,
     };

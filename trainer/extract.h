@@ -20,9 +20,12 @@ struct features {
  * that want the pixels as well. Returns 0 or -errno, which ends the pass. */
 typedef int (*features_batch_fn)(void *hint, const struct recv_batch *batch, size_t first);
 
+struct recipe_keys;
+
 struct features_config {
     const struct spec *spec; /* one view, at most model_rows samples a batch */
     const struct conf_strs *endpoints;
+    const struct recipe_keys *keys; /* of these; or NULL */
     uint32_t window;
     double deadline_s, retry_s;
     const volatile int *stop; /* as recv_next; may be NULL */

@@ -146,6 +146,7 @@ int plan_data(const struct recipe *r, const volatile int *stop, struct plan *pla
     const struct recv_config config = {
         .spec = &spec,
         .endpoints = &loaders.endpoints,
+        .keys = &r->data.curve,
         .window = 1,
         .deadline_s = r->data.deadline,
         .retry_s = r->data.retry < PLAN_PATIENCE_S ? r->data.retry : PLAN_PATIENCE_S,

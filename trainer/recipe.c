@@ -93,6 +93,11 @@ static const struct conf_option options[] = {
      "a batch that has not come by then is asked for again"},
     {"data.retry", CONF_FLOAT, AT(data.retry), "60", 0.05, 86400, "s",
      "the run gives up after so long without any loader"},
+    {"data.curve.server", CONF_STRS, AT(data.curve.server), "[]", 0, 0, NULL,
+     "public key of tcp loaders with CURVE, or its file: one for all, or one for each"},
+    {"data.curve.secret", CONF_STR, AT(data.curve.secret), "\"\"", 0, 0, NULL,
+     "file of our secret key (augstream-loaderd keygen) for these; empty: a fresh one, which only "
+     "loaders that let in any key take"},
 
     {"views.size", CONF_INT, AT(views.size), "96", 8, OMEGA_VIEW_MAX, "pixels",
      "side of a square view"},

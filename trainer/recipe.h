@@ -40,6 +40,12 @@ struct recipe_law {
     double rotation;
 };
 
+/* Of tcp loaders; both empty: they want no key. */
+struct recipe_keys {
+    struct conf_strs server;   /* their public keys, or files with them: one for all, or for each */
+    char secret[CONF_STR_MAX]; /* file of our key pair; "" = a fresh one, for clients: any */
+};
+
 struct recipe {
     struct {
         char name[CONF_STR_MAX];
@@ -57,6 +63,7 @@ struct recipe {
         int64_t window;             /* batches asked ahead, per loader */
         double deadline;            /* s, until a batch is asked for again */
         double retry;               /* s, without any loader until giving up */
+        struct recipe_keys curve;
     } data;
     struct {
         int64_t size, count; /* of the large views */

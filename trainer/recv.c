@@ -9,13 +9,16 @@
 #include "common/stat.h"
 #include "trainer/embed.h"
 #include "trainer/fetch.h"
+#include "trainer/recipe.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { WAIT_MS = 100 /* at most so long without a look at the clock and the stop flag */ };
+static const double REFUSED_AGAIN_S = 1.0; /* until a loader that refused us is tried again */
 
 struct recv {
     char client[WIRE_NAME_MAX];
@@ -25,6 +28,10 @@ struct recv {
     struct link_context *context;
     struct link *links[CONF_LIST_MAX];
     uint32_t n_links;
+    void (*tell)(void *hint, const char *text);
+    void *tell_hint;
+    const char *refusal[CONF_LIST_MAX]; /* what a loader's handshake last failed for, or NULL ... */
+    double again_s[CONF_LIST_MAX];      /* ... and when it is tried again; 0: it is not due */
 };
 
 /* --- what fetch reaches the loaders by --- */
@@ -47,10 +54,69 @@ static void io_release(void *hint, struct link_message *message)
     link_message_done(message);
 }
 
+/* A matter of keys, which the user is told at once, and once. It is tried again all the same: keys
+ * may be added at the other end. */
+static void refused(struct recv *r, uint32_t i)
+{
+    char endpoint[LINK_ENDPOINT_MAX], text[ERR_TEXT_MAX];
+    const char *why = link_refusal(r->links[i]);
+    r->again_s[i] = stat_now() + REFUSED_AGAIN_S;
+    if (r->refusal[i] == why || !r->tell ||
+        link_endpoint(r->links[i], endpoint, sizeof endpoint) < 0)
+        return;
+    r->refusal[i] = why;
+    snprintf(text, sizeof text, "%s: %s", endpoint, why);
+    r->tell(r->tell_hint, text);
+}
+
 static enum link_event io_event(void *hint, uint32_t loader)
 {
-    const struct recv *r = hint;
-    return link_event(r->links[loader]);
+    struct recv *r = hint;
+    enum link_event event;
+    while ((event = link_event(r->links[loader])) == LINK_REFUSED)
+        refused(r, loader);
+    if (event == LINK_CONNECTED) {
+        r->refusal[loader] = NULL;
+        r->again_s[loader] = 0;
+    }
+    if (r->again_s[loader] > 0 && stat_now() >= r->again_s[loader]) {
+        r->again_s[loader] = 0;
+        (void)link_again(r->links[loader]);
+    }
+    return event;
+}
+
+/* The guard of our end towards loader i. */
+static int guard(const struct recipe_keys *keys, size_t i, size_t n, struct link_guard *ret)
+{
+    *ret = (struct link_guard){0};
+    if (!keys || (keys->server.n == 0 && keys->secret[0] == 0))
+        return 0;
+    if (keys->server.n != 1 && keys->server.n != n)
+        return err_set(-EINVAL, "data.curve.server: one key is wanted, or one for each loader");
+    int rc = link_key_given(keys->server.v[keys->server.n == 1 ? 0 : i], ret->server);
+    if (rc < 0) {
+        char why[ERR_TEXT_MAX];
+        snprintf(why, sizeof why, "%s", err_text());
+        return err_set(-EINVAL, "data.curve.server: neither a key nor a file with one: %s", why);
+    }
+    ret->curve = true;
+    return keys->secret[0] ? link_key_read_secret(keys->secret, false, &ret->key)
+                           : link_key_make(&ret->key);
+}
+
+static int connect_to(struct recv *r, const struct recv_config *config, size_t i)
+{
+    struct link_guard ours = {0};
+    const char *endpoint = config->endpoints->v[i];
+    int rc =
+        strncmp(endpoint, "tcp:", 4) == 0 ? guard(config->keys, i, config->endpoints->n, &ours) : 0;
+    if (rc == 0) {
+        link_context_guard(r->context, &ours);
+        rc = link_dealer_connect(r->context, endpoint, &r->links[i]);
+    }
+    explicit_bzero(&ours, sizeof ours);
+    return rc;
 }
 
 static int io_check(void *hint)
@@ -131,6 +197,8 @@ int recv_open(const struct recv_config *config, struct recv **ret)
     if (!r)
         return err_set(-ENOMEM, "recv: out of memory");
     r->embed = config->embed;
+    r->tell = config->tell;
+    r->tell_hint = config->tell_hint;
     r->io = (struct loader_io){.send = io_send,
                                .receive = io_receive,
                                .release = io_release,
@@ -143,7 +211,7 @@ int recv_open(const struct recv_config *config, struct recv **ret)
     if (rc == 0)
         rc = link_context_new(&r->context);
     for (size_t i = 0; rc == 0 && i < config->endpoints->n; i++) {
-        rc = link_dealer_connect(r->context, config->endpoints->v[i], &r->links[i]);
+        rc = connect_to(r, config, i);
         r->n_links += rc == 0;
     }
     if (rc == 0)

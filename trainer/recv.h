@@ -9,16 +9,18 @@
 #include "trainer/model.h"
 
 struct recv;
+struct recipe_keys;
 
 struct recv_config {
     const struct spec *spec; /* copied */
     const struct conf_strs *endpoints;
     uint32_t window;
     double deadline_s, retry_s;
-    uint32_t epoch, index;    /* the first batch wanted */
-    uint32_t epochs;          /* ends after this many epochs from epoch 0 */
-    const volatile int *stop; /* recv_open gives up with -EINTR when it is nonzero; or NULL */
-    struct embed *embed;      /* the loader, where it is our own: its death is an error at once */
+    uint32_t epoch, index;          /* the first batch wanted */
+    uint32_t epochs;                /* ends after this many epochs from epoch 0 */
+    const volatile int *stop;       /* recv_open gives up with -EINTR when it is nonzero; or NULL */
+    const struct recipe_keys *keys; /* NULL: none; read once, as recv opens */
+    struct embed *embed; /* the loader, where it is our own: its death is an error at once */
     void (*tell)(void *hint, const char *text); /* a line for the user; or NULL */
     void *tell_hint;
 };

@@ -136,6 +136,7 @@ static int open_recv(struct train *t)
     recipe_spec(t->recipe, &spec);
     const struct recv_config config = {.spec = &spec,
                                        .endpoints = &t->loaders.endpoints,
+                                       .keys = &t->recipe->data.curve,
                                        .window = (uint32_t)t->recipe->data.window,
                                        .deadline_s = t->recipe->data.deadline,
                                        .retry_s = t->recipe->data.retry,
@@ -215,6 +216,7 @@ static int extract(struct train *t, bool test, struct features *ret)
     recipe_eval_spec(t->recipe, loaders_knn(&t->loaders, t->recipe, test), &spec);
     const struct features_config config = {.spec = &spec,
                                            .endpoints = &t->loaders.endpoints,
+                                           .keys = &t->recipe->data.curve,
                                            .window = (uint32_t)t->recipe->data.window,
                                            .deadline_s = t->recipe->data.deadline,
                                            .retry_s = t->recipe->data.retry,

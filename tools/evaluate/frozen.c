@@ -97,6 +97,7 @@ int frozen_features(struct frozen *frozen, const struct frozen_options *o, size_
     const struct features_config config = {
         .spec = &spec,
         .endpoints = &frozen->endpoints,
+        .keys = &frozen->recipe.data.curve,
         .window = (uint32_t)frozen->recipe.data.window,
         .deadline_s = frozen->recipe.data.deadline,
         .retry_s = frozen->recipe.data.retry,

@@ -104,6 +104,7 @@ int fetch_open(struct fetch *fetch, const struct fetch_options *o)
     const struct recv_config config = {
         .spec = &fetch->spec,
         .endpoints = &endpoints,
+        .keys = &fetch->recipe.data.curve,
         .window = 1,
         .deadline_s = fetch->recipe.data.deadline,
         .retry_s = fetch->recipe.data.retry,
