@@ -74,6 +74,23 @@ static const struct conf_option options[] = {
      .offset = offsetof(struct config_dataset, split),
      .def = "\"\"",
      .help = "which part of it: train, test, and what else the format has; empty: the usual one"},
+    {.name = "datasets.*.classes",
+     .type = CONF_STR,
+     .offset = offsetof(struct config_dataset, classes),
+     .def = "\"\"",
+     .help = "a file of class names, one a line: only these, numbered as there; empty: all"},
+    {.name = "datasets.*.fraction",
+     .type = CONF_FLOAT,
+     .offset = offsetof(struct config_dataset, fraction),
+     .def = "1",
+     .min = 1e-6,
+     .max = 1,
+     .help = "of each class's samples; the same ones at every loader"},
+    {.name = "datasets.*.allow",
+     .type = CONF_STRS,
+     .offset = offsetof(struct config_dataset, allow),
+     .def = "[jpeg, png, webp]",
+     .help = "kinds of images that it may hold; others are bad images"},
     {.name = "state",
      .type = CONF_STR,
      .offset = AT(state),
@@ -171,6 +188,28 @@ const struct conf_table config_table = {
     .n_maps = ARRAY_LEN(maps),
 };
 
+static const struct {
+    const char *name;
+    enum encoding encoding;
+} encodings[] = {{"jpeg", ENCODING_JPEG}, {"png", ENCODING_PNG}, {"webp", ENCODING_WEBP}};
+
+/* 0: none is called so. */
+static uint32_t encoding_named(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_LEN(encodings); i++)
+        if (strcmp(encodings[i].name, name) == 0)
+            return encodings[i].encoding;
+    return 0;
+}
+
+uint32_t config_allow(const struct config_dataset *dataset)
+{
+    uint32_t allow = 0;
+    for (size_t i = 0; i < dataset->allow.n; i++)
+        allow |= encoding_named(dataset->allow.v[i]);
+    return allow;
+}
+
 enum log_level config_log_level(const struct config *config)
 {
     return (enum log_level)(LOG_ERROR + config->log);
@@ -211,21 +250,39 @@ static int check_endpoint(const struct config *config, const char *path, const c
     return 0;
 }
 
+static int bad_dataset(const struct config_dataset *dataset, const char *path, const char *field,
+                       const char *what)
+{
+    char key[CONF_NAME_MAX + 32];
+    snprintf(key, sizeof key, "datasets.%s.%s", dataset->name, field);
+    return err_set(-EINVAL, "%s:%d: %s: %s", path, conf_line(key), key, what);
+}
+
+static int check_dataset(const struct config_dataset *dataset, const char *path)
+{
+    char what[CONF_STR_MAX + 64];
+    if (!source_format_find(dataset->format)) {
+        snprintf(what, sizeof what, "no dataset format is called '%s'", dataset->format);
+        return bad_dataset(dataset, path, "format", what);
+    }
+    if (dataset->allow.n == 0)
+        return bad_dataset(dataset, path, "allow", "none is: of jpeg, png and webp");
+    for (size_t i = 0; i < dataset->allow.n; i++)
+        if (!encoding_named(dataset->allow.v[i])) {
+            snprintf(what, sizeof what, "'%s' is none of jpeg, png and webp", dataset->allow.v[i]);
+            return bad_dataset(dataset, path, "allow", what);
+        }
+    return 0;
+}
+
 static int check_datasets(const struct config *config, const char *path)
 {
     if (config->n_datasets == 0)
         return err_set(-EINVAL, "%s: datasets: none is declared", path);
     for (size_t i = 0; i < config->n_datasets; i++) {
-        const struct config_dataset *dataset = &config->datasets[i];
-        bool known = false;
-        for (size_t f = 0; f < source_formats_n; f++)
-            known = known || strcmp(dataset->format, source_formats[f].name) == 0;
-        if (!known) {
-            char key[CONF_NAME_MAX + 32];
-            snprintf(key, sizeof key, "datasets.%s.format", dataset->name);
-            return err_set(-EINVAL, "%s:%d: %s: no dataset format is called '%s'", path,
-                           conf_line(key), key, dataset->format);
-        }
+        int r = check_dataset(&config->datasets[i], path);
+        if (r < 0)
+            return r;
     }
     return 0;
 }

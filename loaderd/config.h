@@ -15,16 +15,19 @@
 struct config_dataset {
     char name[CONF_NAME_MAX]; /* conf_map's first member */
     char path[CONF_STR_MAX];
-    char format[CONF_STR_MAX]; /* a row of source_formats[] */
-    char split[CONF_STR_MAX];  /* "" = the format's usual one */
+    char format[CONF_STR_MAX];  /* a row of source_formats[] */
+    char split[CONF_STR_MAX];   /* "" = the format's usual one */
+    char classes[CONF_STR_MAX]; /* a file of class names, "" = all */
+    double fraction;
+    struct conf_strs allow; /* names of encodings: config_allow */
 };
 
 struct config {
-    struct conf_strs listen; /* endpoints */
-    char tap[CONF_STR_MAX];  /* endpoint, "" = none */
+    struct conf_strs listen;  /* endpoints */
+    char tap[CONF_STR_MAX];   /* endpoint, "" = none */
     char state[CONF_STR_MAX]; /* a folder, "" = none */
-    bool insecure;           /* tcp beyond this machine, without encryption */
-    int sockets;             /* who may connect at ipc paths: config_socket_mode */
+    bool insecure;            /* tcp beyond this machine, without encryption */
+    int sockets;              /* who may connect at ipc paths: config_socket_mode */
     struct {
         char secret[CONF_STR_MAX];  /* file of our key pair; "" = no CURVE */
         char clients[CONF_STR_MAX]; /* folder or file of public keys, or "any" */
@@ -47,6 +50,9 @@ extern const struct conf_table config_table;
 /* Defaults, then the file, then the checks that need more than one option (messages name file and
  * line). -EINVAL, or conf_load's errors. */
 int config_load(struct config *config, const char *path);
+
+/* The kinds of images that a dataset may hold: of enum encoding. */
+uint32_t config_allow(const struct config_dataset *dataset);
 
 enum log_level config_log_level(const struct config *config);
 unsigned config_socket_mode(const struct config *config); /* of ipc sockets: 0660 */

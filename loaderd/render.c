@@ -204,6 +204,9 @@ static struct region crops_region(const struct render_task *task, uint32_t reduc
 static int header_read(struct render *render, const struct item *item, size_t len,
                        struct picture *ret, enum wire_fault *ret_fault)
 {
+    const uint32_t allow = item->allow ? item->allow : ENCODINGS_USUAL;
+    if (item->coding == ITEM_FILE && decode_allow(render->bytes, len, allow, ret_fault) < 0)
+        return -EBADMSG;
     if (item->coding == ITEM_FILE)
         return decode_header(render->decoder, render->bytes, len, ret, ret_fault);
     const struct raw raw = {.w = item->w, .h = item->h, .by_columns = item->coding == ITEM_COLUMNS};

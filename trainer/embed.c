@@ -92,6 +92,25 @@ static void put_quoted(FILE *out, const char *text)
     fputc('"', out);
 }
 
+static void put_dataset(FILE *out, const struct embed_dataset *d)
+{
+    const struct {
+        const char *key, *value;
+    } pairs[] = {
+        {"path", d->path}, {"format", d->format}, {"split", d->split}, {"classes", d->classes}};
+    fputs("  ", out);
+    put_quoted(out, d->name);
+    for (size_t i = 0; i < ARRAY_LEN(pairs); i++) {
+        if (!pairs[i].value || !pairs[i].value[0])
+            continue;
+        fprintf(out, "%s%s: ", i ? ", " : ": {", pairs[i].key);
+        put_quoted(out, pairs[i].value);
+    }
+    if (d->fraction > 0 && d->fraction < 1)
+        fprintf(out, ", fraction: %.17g", d->fraction);
+    fputs("}\n", out);
+}
+
 static int write_config(const struct embed *e, const struct embed_config *config)
 {
     char path[SOCKET_PATH_MAX + 1];
@@ -112,16 +131,8 @@ static int write_config(const struct embed *e, const struct embed_config *config
     if (config->bad_rate_max)
         fprintf(w.out, "bad_rate_max: %.17g\n", *config->bad_rate_max);
     fputs("datasets:\n", w.out);
-    for (size_t i = 0; i < config->n_datasets; i++) {
-        const struct embed_dataset *d = &config->datasets[i];
-        fputs("  ", w.out);
-        put_quoted(w.out, d->name);
-        fputs(": {path: ", w.out);
-        put_quoted(w.out, d->path);
-        fputs(", format: ", w.out);
-        put_quoted(w.out, d->format);
-        fputs("}\n", w.out);
-    }
+    for (size_t i = 0; i < config->n_datasets; i++)
+        put_dataset(w.out, &config->datasets[i]);
     return file_write_commit(&w);
 }
 

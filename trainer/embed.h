@@ -10,6 +10,8 @@ struct embed;
 
 struct embed_dataset {
     const char *name, *path, *format;
+    const char *split, *classes; /* NULL or "": the format's usual one, all */
+    double fraction;             /* of each class's samples; 0 stands for 1 */
 };
 struct embed_config {
     const struct embed_dataset *datasets;

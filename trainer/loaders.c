@@ -21,9 +21,11 @@ int loaders_open(const struct recipe *r, const volatile int *stop, struct loader
     if (!recipe_embedded(r))
         return 0;
     const struct embed_dataset sets[] = {
-        {r->data.dataset, r->data.path, r->data.format},
-        {knn_name(r, false), r->knn.train, r->data.format},
-        {knn_name(r, true), r->knn.test, r->data.format},
+        {r->data.dataset, r->data.path, r->data.format, r->data.split, r->data.classes,
+         r->data.fraction},
+        /* Their labels must be the same ones. */
+        {knn_name(r, false), r->knn.train, r->data.format, .classes = r->data.classes},
+        {knn_name(r, true), r->knn.test, r->data.format, .classes = r->data.classes},
     };
     struct spec spec;
     recipe_spec(r, &spec);

@@ -58,6 +58,9 @@ struct recipe {
         struct conf_strs loaders;   /* endpoints, or "embedded" alone */
         char path[CONF_STR_MAX];    /* embedded: the dataset's place */
         char format[CONF_STR_MAX];  /* embedded: its format */
+        char split[CONF_STR_MAX];   /* embedded: which part of it, "" = the format's usual one */
+        char classes[CONF_STR_MAX]; /* embedded: a file of class names, "" = all */
+        double fraction;            /* embedded: of each class's samples */
         int64_t workers;            /* embedded: worker processes, 0 = one per core */
         double bad_rate_max;        /* embedded: its bad_rate_max */
         int64_t window;             /* batches asked ahead, per loader */

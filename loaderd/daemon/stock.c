@@ -17,17 +17,22 @@ void stock_line(const struct dataset *dataset, char ret[STOCK_LINE_MAX])
              dataset->name, source->samples, source->classes, source->ignored);
 }
 
-static int open_dataset(const struct config_dataset *c, const char *state, struct dataset *dataset)
+static int open_dataset(const char *state, const struct config_dataset *c, struct dataset *dataset)
 {
-    const struct source_spec spec = {
-        .format = c->format, .path = c->path, .split = c->split, .state = state};
+    const struct source_spec spec = {.format = c->format,
+                                     .path = c->path,
+                                     .split = c->split,
+                                     .classes = c->classes,
+                                     .fraction = c->fraction,
+                                     .allow = config_allow(c),
+                                     .state = state};
     return dataset_open(dataset, c->name, &spec);
 }
 
 int stock_datasets(struct stock *stock, const struct config *config)
 {
     for (size_t i = 0; i < config->n_datasets; i++) {
-        int r = open_dataset(&config->datasets[i], config->state, &stock->datasets[i]);
+        int r = open_dataset(config->state, &config->datasets[i], &stock->datasets[i]);
         if (r < 0)
             return r;
         stock->n_datasets++;
@@ -74,7 +79,7 @@ int stock_check(const struct config *config, FILE *out)
         char line[STOCK_LINE_MAX];
         struct dataset dataset = {0};
         /* What is on the disk, whatever was kept of it; and nothing is left behind. */
-        int r = open_dataset(&config->datasets[i], NULL, &dataset);
+        int r = open_dataset(NULL, &config->datasets[i], &dataset);
         if (r < 0)
             return r;
         stock_line(&dataset, line);

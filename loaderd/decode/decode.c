@@ -6,6 +6,7 @@
 #include "loaderd/decode/parts.h"
 
 #include "common/auto.h"
+#include "loaderd/source/source.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -16,31 +17,32 @@ static const struct signature {
     const char *name, *pattern;
     size_t len;
     const struct codec *codec;
+    uint32_t encoding; /* enum encoding; 0 where there is no codec */
 } signatures[] = {
-    {"JPEG", "\xff\xd8\xff", 3, &jpeg_codec},
-    {"PNG", "\x89PNG\r\n\x1a\n", 8, &png_codec},
-    {"WebP", "RIFF????WEBP", 12, &webp_codec},
-    {"GIF", "GIF8", 4, NULL},
-    {"TIFF", "II*\0", 4, NULL},
-    {"TIFF", "MM\0*", 4, NULL},
-    {"BigTIFF", "II+\0", 4, NULL},
-    {"BigTIFF", "MM\0+", 4, NULL},
-    {"BMP", "BM", 2, NULL},
-    {"PBM", "P1", 2, NULL},
-    {"PGM", "P2", 2, NULL},
-    {"PPM", "P3", 2, NULL},
-    {"PBM", "P4", 2, NULL},
-    {"PGM", "P5", 2, NULL},
-    {"PPM", "P6", 2, NULL},
-    {"PAM", "P7", 2, NULL},
-    {"HEIF or AVIF", "????ftyp", 8, NULL},
-    {"JPEG 2000", "\0\0\0\x0cjP  ", 8, NULL},
-    {"JPEG 2000", "\xff\x4f\xff\x51", 4, NULL},
-    {"JPEG XL", "\0\0\0\x0cJXL ", 8, NULL},
-    {"JPEG XL", "\xff\x0a", 2, NULL},
-    {"Photoshop", "8BPS", 4, NULL},
-    {"icon", "\0\0\1\0", 4, NULL},
-    {"QOI", "qoif", 4, NULL},
+    {"JPEG", "\xff\xd8\xff", 3, &jpeg_codec, ENCODING_JPEG},
+    {"PNG", "\x89PNG\r\n\x1a\n", 8, &png_codec, ENCODING_PNG},
+    {"WebP", "RIFF????WEBP", 12, &webp_codec, ENCODING_WEBP},
+    {"GIF", "GIF8", 4, NULL, 0},
+    {"TIFF", "II*\0", 4, NULL, 0},
+    {"TIFF", "MM\0*", 4, NULL, 0},
+    {"BigTIFF", "II+\0", 4, NULL, 0},
+    {"BigTIFF", "MM\0+", 4, NULL, 0},
+    {"BMP", "BM", 2, NULL, 0},
+    {"PBM", "P1", 2, NULL, 0},
+    {"PGM", "P2", 2, NULL, 0},
+    {"PPM", "P3", 2, NULL, 0},
+    {"PBM", "P4", 2, NULL, 0},
+    {"PGM", "P5", 2, NULL, 0},
+    {"PPM", "P6", 2, NULL, 0},
+    {"PAM", "P7", 2, NULL, 0},
+    {"HEIF or AVIF", "????ftyp", 8, NULL, 0},
+    {"JPEG 2000", "\0\0\0\x0cjP  ", 8, NULL, 0},
+    {"JPEG 2000", "\xff\x4f\xff\x51", 4, NULL, 0},
+    {"JPEG XL", "\0\0\0\x0cJXL ", 8, NULL, 0},
+    {"JPEG XL", "\xff\x0a", 2, NULL, 0},
+    {"Photoshop", "8BPS", 4, NULL, 0},
+    {"icon", "\0\0\1\0", 4, NULL, 0},
+    {"QOI", "qoif", 4, NULL, 0},
 };
 
 static bool signature_fits(const struct signature *signature, const uint8_t *bytes, size_t len)
@@ -135,6 +137,15 @@ static int header_read(struct decoder *decoder, const struct codec *codec, const
                             .h = transposed ? stored->w : stored->h,
                             .reduce_max = image_reduce_max(stored)};
     return 0;
+}
+
+int decode_allow(const void *bytes, size_t len, uint32_t allow, enum wire_fault *ret_fault)
+{
+    const struct signature *kind = signature_find(bytes, len);
+    if (!kind || !kind->codec || (kind->encoding & allow))
+        return 0;
+    return decode_fail(ret_fault, FAULT_UNSUPPORTED, "%s: not a kind that this dataset allows",
+                       kind->name);
 }
 
 int decode_header(struct decoder *decoder, const void *bytes, size_t len, struct picture *ret,

@@ -69,6 +69,10 @@ struct raw {
 int decode_raw_header(struct decoder *decoder, const struct raw *raw, const void *bytes, size_t len,
                       struct picture *ret, enum wire_fault *ret_fault);
 
+/* 0 where the bytes are of a kind in `allow` (of enum encoding), or of none that is known: the
+ * header tells. Else -EBADMSG and FAULT_UNSUPPORTED. */
+int decode_allow(const void *bytes, size_t len, uint32_t allow, enum wire_fault *ret_fault);
+
 /* Reads pixels of the picture whose header was read last, once for each header: `want` of the
  * picture reduced by `reduce` (not empty, inside; reduce at most reduce_max). image->window holds
  * `want` and may hold more; what is outside `want` is some colour, not the picture's.

@@ -285,7 +285,10 @@ static int list_entries(struct folder *folder)
 
 int folder_list(const struct source_spec *spec, struct listing *listing)
 {
-    auto_with(folder_done) struct folder folder = {.listing = listing, .root = strdup(spec->path)};
+    auto_with(folder_done) struct folder folder = {.listing = listing};
+    const bool part = spec->split && spec->split[0];
+    if (asprintf(&folder.root, "%s%s%s", spec->path, part ? "/" : "", part ? spec->split : "") < 0)
+        folder.root = NULL;
     if (!folder.root)
         return err_set(-ENOMEM, "no memory for dataset %s", spec->path);
     for (size_t len = strlen(folder.root); len > 1 && folder.root[len - 1] == '/'; len--)

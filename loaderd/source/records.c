@@ -209,7 +209,17 @@ int records_classes(const char *folder, const char *file, uint32_t n, struct lis
     int r = path_make(folder, file, path);
     if (r < 0)
         return r;
-    if (access(path, F_OK) != 0 && errno == ENOENT)
+    struct stat st;
+    const bool named = stat(path, &st) == 0;
+    if (!named && errno != ENOENT)
+        return err_set(-errno, "%s: %s", path, strerror(errno));
+    if (!named && stat(folder, &st) != 0)
+        return err_set(-errno, "%s: %s", folder, strerror(errno));
+    r = listing_watch(listing, named ? path : folder,
+                      &st); /* a file that comes changes its folder */
+    if (r < 0)
+        return r;
+    if (!named)
         return classes_unnamed(listing, path, n);
     r = file_read(path, NAMES_BYTES_MAX, &text, &len);
     if (r < 0)

@@ -4,6 +4,7 @@
 
 #include "common/file.h"
 #include "loaderd/config.h"
+#include "loaderd/source/source.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -77,6 +78,26 @@ static void test_example_for_other_machines(void **state)
     assert_string_equal(config.curve.clients, "/etc/augstream/clients");
 }
 
+static void test_parts(void **state)
+{
+    (void)state;
+    if (load("listen: ipc:///run/x\nstate: /var/lib/x\ndatasets:\n"
+             "  a: {path: /a}\n"
+             "  b: {path: /b, split: val, classes: /c.txt, fraction: .1, allow: [webp, jpeg]}\n") <
+        0)
+        fail_msg("%s", err_text());
+    assert_string_equal(config.state, "/var/lib/x");
+    const struct config_dataset *a = &config.datasets[0], *b = &config.datasets[1];
+    assert_string_equal(a->split, "");
+    assert_string_equal(a->classes, "");
+    assert_true(a->fraction == 1);
+    assert_int_equal(config_allow(a), ENCODINGS_USUAL);
+    assert_string_equal(b->split, "val");
+    assert_string_equal(b->classes, "/c.txt");
+    assert_true(b->fraction == .1);
+    assert_int_equal(config_allow(b), ENCODING_JPEG | ENCODING_WEBP);
+}
+
 /* What the example shows are the defaults. */
 static void test_defaults(void **state)
 {
@@ -134,6 +155,10 @@ static void test_refused(void **state)
     refused("listen: [ipc:///run/y, ipc:///run/x, ipc:///run/y]\n" SETS, 1,
             "listen: ipc:///run/y is there twice");
     refused("listen: ipc:///run/x\ndatasets:\n  a: {path: /a, format: papyrus}\n", 3, "papyrus");
+    refused("listen: ipc:///run/x\ndatasets:\n  a: {path: /a, allow: [png, bmp]}\n", 3, "'bmp'");
+    refused("listen: ipc:///run/x\ndatasets:\n  a: {path: /a, allow: []}\n", 3, "allow");
+    refused("listen: ipc:///run/x\ndatasets:\n  a: {path: /a, fraction: 0}\n", 3, "fraction");
+    refused("listen: ipc:///run/x\ndatasets:\n  a: {path: /a, fraction: 1.1}\n", 3, "fraction");
     refused("listen: ipc:///run/x\n", 0, "datasets");
     refused(SETS, 0, "listen");
     refused("listen: ipc:///run/x\ndatasets:\n  a: {format: folder}\n", 0, "path");
@@ -195,6 +220,7 @@ int main(void)
         cmocka_unit_test(test_levels),   cmocka_unit_test(test_refused),
         cmocka_unit_test(test_curve),    cmocka_unit_test(test_sockets),
         cmocka_unit_test(test_insecure), cmocka_unit_test(test_example_for_other_machines),
+        cmocka_unit_test(test_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 #include "test.h"
 
 #include "loaderd/decode/parts.h"
+#include "loaderd/source/source.h"
 #include "tests/gold/decode_gold.h"
 
 static void test_refused(void **state)
@@ -29,6 +30,32 @@ static void test_names_the_format(void **state)
     assert_int_equal(picture_decode(gif, sizeof gif, &image, &fault), -EBADMSG);
     assert_int_equal(fault, FAULT_UNSUPPORTED);
     assert_non_null(strstr(err_text(), "GIF"));
+}
+
+/* What a dataset may be told not to hold. The kind is the first bytes', and what has no kind is the
+ * header's to refuse. */
+static void test_allow(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        size_t len;
+        uint32_t encoding;
+    } kinds[] = {{"\xff\xd8\xff", 3, ENCODING_JPEG},
+                 {"\x89PNG\r\n\x1a\n", 8, ENCODING_PNG},
+                 {"RIFF\4\0\0\0WEBP", 12, ENCODING_WEBP}};
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        for (uint32_t allow = 1; allow <= ENCODINGS_USUAL; allow++) {
+            enum wire_fault fault = FAULT_NONE;
+            const bool may = allow & kinds[i].encoding;
+            assert_int_equal(decode_allow(kinds[i].bytes, kinds[i].len, allow, &fault),
+                             may ? 0 : -EBADMSG);
+            assert_int_equal(fault, may ? FAULT_NONE : FAULT_UNSUPPORTED);
+        }
+    enum wire_fault fault = FAULT_NONE;
+    assert_int_equal(decode_allow("GIF89a", 6, ENCODING_PNG, &fault), 0);
+    assert_int_equal(decode_allow("", 0, ENCODING_PNG, &fault), 0);
+    assert_int_equal(fault, FAULT_NONE);
 }
 
 static void test_every_prefix_of_a_signature(void **state)
@@ -83,7 +110,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refused),        cmocka_unit_test(test_names_the_format),
         cmocka_unit_test(test_limits),         cmocka_unit_test(test_every_prefix_of_a_signature),
-        cmocka_unit_test(test_file_too_large),
+        cmocka_unit_test(test_file_too_large), cmocka_unit_test(test_allow),
     };
     return decode_open() < 0 ? 1 : cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -103,7 +103,7 @@ static int teardown(void **state)
 static int start(const char *name, const volatile int *stop, struct embed **ret)
 {
     const struct embed_dataset sets[] = {{name, "/data/a \"b\"\\c", "folder"},
-                                         {"knn", "x\ny", "folder"}};
+                                         {"knn", "x\ny", "folder", "test", "names", .5}};
     static const double bad_rate_max = .3;
     const struct embed_config config = {.datasets = sets,
                                         .bad_rate_max = &bad_rate_max,
@@ -129,7 +129,8 @@ static void test_runs(void **state)
              "listen: \"%s\"\ntap: \"%s\"\nworkers: 3\nwindow: 5\nlog: warning\n"
              "slot_mib: 201\nbad_rate_max: 0.29999999999999999\ndatasets:\n"
              "  \"good\": {path: \"/data/a \\\"b\\\"\\\\c\", format: \"folder\"}\n"
-             "  \"knn\": {path: \"x\\x0ay\", format: \"folder\"}\n",
+             "  \"knn\": {path: \"x\\x0ay\", format: \"folder\", split: \"test\", "
+             "classes: \"names\", fraction: 0.5}\n",
              embed_endpoint(e), embed_tap(e));
     embed_stop(e);
     auto_free char *config = NULL;

@@ -245,6 +245,26 @@ static void test_trailing_slash(void **state)
     source_free(source);
 }
 
+/* A split is the folder of that name. */
+static void test_split(void **state)
+{
+    (void)state;
+    folder("val");
+    folder("val/a");
+    folder("train");
+    file("val/a/1.jpg", 1);
+    const struct source_spec val = {.format = "folder", .path = root, .split = "val"};
+    struct source *source = NULL;
+    assert_int_equal(source_open(&val, &source), 0);
+    assert_int_equal(source->samples, 1);
+    assert_string_equal(source->class_name(source, 0), "a");
+    expect(source, 0, "val/a/1.jpg", 0);
+    source_free(source);
+    const struct source_spec none = {.format = "folder", .path = root, .split = "test"};
+    assert_int_equal(source_open(&none, &source), -ENOENT);
+    assert_non_null(strstr(err_text(), "/test"));
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -252,7 +272,7 @@ int main(void)
         TEST(test_order),          TEST(test_order_of_nested_folders),
         TEST(test_flat),           TEST(test_fingerprint),
         TEST(test_links),          TEST(test_refused),
-        TEST(test_trailing_slash),
+        TEST(test_trailing_slash), TEST(test_split),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -75,11 +75,31 @@ static void test_long_paths(void **state)
     assert_int_equal(records_classes(folder, "a.txt", 2, &listing), -ENAMETOOLONG);
 }
 
+/* A file of names that comes, or changes, must be seen by a kept index. */
+static void test_watches_names(void **state)
+{
+    (void)state;
+    const char *folder = garden_path(&garden, "set");
+    auto_with(listing_done) struct listing without = {0}, with = {0};
+    assert_int_equal(listing_begin(&without, folder), 0);
+    assert_int_equal(records_classes(folder, "names.txt", 2, &without), 0);
+    assert_int_equal(without.n_watched, 1);
+    assert_true(without.watched[0].is_folder);
+    garden_write(&garden, "set/names.txt", "ant\nbee\n");
+    folder = garden_path(&garden, "set");
+    assert_int_equal(listing_begin(&with, folder), 0);
+    assert_int_equal(records_classes(folder, "names.txt", 2, &with), 0);
+    assert_int_equal(with.n_watched, 1);
+    assert_false(with.watched[0].is_folder);
+    assert_int_equal(with.watched[0].size, 8);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_long_paths),
+        cmocka_unit_test(test_watches_names),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

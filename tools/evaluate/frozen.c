@@ -49,7 +49,8 @@ static int loaders_open(struct frozen *frozen, const struct frozen_options *o)
         return 0;
     struct embed_dataset datasets[ARRAY_LEN(o->datasets)];
     for (size_t i = 0; i < o->n_datasets; i++)
-        datasets[i] = (struct embed_dataset){embedded_names[i], o->datasets[i], r->data.format};
+        datasets[i] = (struct embed_dataset){embedded_names[i], o->datasets[i], r->data.format,
+                                             .classes = r->data.classes};
     const struct embed_config config = {datasets, o->n_datasets, (uint32_t)r->data.workers,
                                         (uint32_t)r->data.window};
     int rc = embed_start(&config, &frozen->embed);

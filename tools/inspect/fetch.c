@@ -57,7 +57,8 @@ static int fetch_endpoint(struct fetch *fetch, const char *endpoint, struct conf
 {
     const struct recipe *r = &fetch->recipe;
     if (recipe_embedded(r)) {
-        const struct embed_dataset dataset = {r->data.dataset, r->data.path, r->data.format};
+        const struct embed_dataset dataset = {r->data.dataset, r->data.path,    r->data.format,
+                                              r->data.split,   r->data.classes, r->data.fraction};
         const struct embed_config config = {.datasets = &dataset,
                                             .n_datasets = 1,
                                             .workers = (uint32_t)r->data.workers,
