@@ -27,10 +27,12 @@ done
 cp "$dir/alice" "$dir/clients/"
 "$synth" --out "$dir/flowers" --train 2 --test 0 --size 40 >/dev/null
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+tap=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 at=tcp://127.0.0.1:$port
 cat >"$dir/loaderd.yaml" <<EOF
 listen: [$at, ipc://$dir/loader.sock]
 workers: 1
+tap: tcp://127.0.0.1:$tap
 curve: {secret: $dir/loader_secret, clients: $dir/clients}
 datasets:
   flowers: {path: $dir/flowers/train, format: folder}
@@ -91,6 +93,14 @@ nothing 'wants a key, and we have none'
 nothing 'its key is another' --set "data.curve.server=$dir/other" --set "data.curve.secret=$dir/alice_secret"
 grep -q 'refused for their keys; the last: the key .* from .*127.0.0.1' "$dir/log" || fail 'refusals are not told'
 grep -q 'handshakes of peers failed' "$dir/log" || fail 'handshakes that failed are not told'
+
+# The tap is a door as well.
+listen() { "$inspect" stream "tcp://127.0.0.1:$tap" --count 16 "$@" >"$dir/heard" 2>"$dir/err"; }
+if listen; then fail 'the tap without a key'; fi
+grep -q 'wants a key' "$dir/err" || fail 'the tap does not say why'
+if listen --server "$dir/loader" --secret "$dir/bob_secret"; then fail 'the tap with a wrong key'; fi
+grep -q 'our key is refused' "$dir/err" || fail 'the tap does not say why'
+[ ! -s "$dir/heard" ] || fail 'the tap tells strangers'
 
 # bob is let in, and put out again; alice never notices
 cp "$dir/bob" "$dir/clients/"

@@ -17,7 +17,7 @@
 enum { POLL_MS = 200 };
 
 struct options {
-    const char *endpoint;
+    const char *endpoint, *server, *secret;
     int64_t count, timeout;
 };
 
@@ -27,6 +27,8 @@ static const struct usage_option rows[] = {
     {"timeout", "SECONDS", 't',
      "give up when no loader answers, or none that can be read, for so long, 1 to 86400 (default "
      "10)"},
+    {"server", "KEY", 'k', "the loader's public key, or its file, where its tap wants keys"},
+    {"secret", "FILE", 'p', "the file of our secret key for it (default: a fresh key)"},
 };
 
 const struct usage inspect_stream_usage = {
@@ -58,9 +60,17 @@ static int parse(int argc, char **argv, struct options *o)
         case 't':
             rc = inspect_number("timeout", optarg, 1, 86400, &o->timeout);
             break;
+        case 'k':
+            o->server = optarg;
+            break;
+        case 'p':
+            o->secret = optarg;
+            break;
         default:
             rc = key;
         }
+    if (!rc && o->secret && !o->server)
+        rc = err_set(-EINVAL, "--secret: the loader's own key is wanted as well: --server");
     if (!rc && optind + 1 != argc)
         rc = err_set(-EINVAL, "stream needs one ENDPOINT");
     if (!rc)
@@ -87,6 +97,8 @@ static int tap_wait(struct link *link, const struct options *o, double *away_sin
 {
     for (;;) {
         enum link_event event = link_event(link);
+        if (event == LINK_REFUSED)
+            return err_set(-EACCES, "%s: %s", o->endpoint, link_refusal(link));
         if (event == LINK_CONNECTED)
             *away_since = 0;
         else if (event == LINK_DISCONNECTED)
@@ -170,6 +182,22 @@ static int stream(struct link *link, struct wire *wire, const struct options *o)
     return rc;
 }
 
+/* What the tap of a loader with a key wants of us. */
+static int bring_keys(struct link_context *context, const struct options *o)
+{
+    struct link_guard guard = {.curve = true};
+    if (!o->server)
+        return 0;
+    int rc = link_key_given(o->server, guard.server);
+    if (!rc)
+        rc = o->secret ? link_key_read_secret(o->secret, false, &guard.key)
+                       : link_key_make(&guard.key);
+    if (!rc)
+        link_context_guard(context, &guard);
+    explicit_bzero(&guard, sizeof guard);
+    return rc;
+}
+
 int inspect_stream(int argc, char **argv)
 {
     struct options o = {.timeout = 10};
@@ -184,6 +212,8 @@ int inspect_stream(int argc, char **argv)
     struct link *link = NULL;
     struct wire *wire = NULL;
     rc = link_context_new(&context);
+    if (!rc)
+        rc = bring_keys(context, &o);
     if (!rc)
         rc = link_sub_connect(context, o.endpoint, &link);
     if (!rc)
