@@ -24,6 +24,7 @@
 
 enum { CONTROL_OMEGAS = 64 /* room in a wire for every control message */ };
 static const double AGAIN_S = 0.2;   /* after "try again later"; doubled by each failure */
+static const double AWAY_S = 0.5;    /* between two turns: the caller was elsewhere, or stopped */
 static const double WAITING_S = 2.0; /* without any loader: then the user is told */
 static const double OTHERS_S = 1.0;  /* once one loader is ready, how long the others are awaited */
 
@@ -49,6 +50,7 @@ struct fetch {
     struct recv_counts counts;
     double alone_since_s;   /* since when no loader is READY; 0 = one is */
     bool told_alone;        /* ... and the user knows */
+    double turned_s;        /* the last turn */
     double refused_since_s; /* since when requests are put off and no batch comes; 0 = not so */
     struct ring ring;
     struct cell *cells; /* [ring.n_slots + 1] */
@@ -352,11 +354,23 @@ static void settle(struct fetch *f, double now_s)
     f->settled = ready == f->n_loaders || (f->opened && now_s - f->opened_s >= OTHERS_S);
 }
 
+/* Time in which the caller was away is not time in which nobody answered. */
+static void forgive_absence(struct fetch *f, double now_s)
+{
+    double away_s = now_s - f->turned_s;
+    if (f->turned_s > 0 && away_s > AWAY_S) {
+        f->alone_since_s += f->alone_since_s > 0 ? away_s : 0;
+        f->refused_since_s += f->refused_since_s > 0 ? away_s : 0;
+    }
+    f->turned_s = now_s;
+}
+
 /* What has come is taken before any deadline is looked at: the caller may have been away for long.
  */
 int fetch_turn(struct fetch *f, double now_s)
 {
     bool ready = false;
+    forgive_absence(f, now_s);
     for (uint32_t i = 0; i < f->n_loaders; i++) {
         if (loader_tick(&f->loader[i], &f->room, now_s)) {
             f->counts.disconnects++;

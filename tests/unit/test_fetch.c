@@ -348,7 +348,8 @@ static void test_disconnect(void **state)
     turn(1);
     assert_int_equal(fetch_counts(fetch)->disconnects, 1);
     assert_int_equal(fetch_counts(fetch)->rerequests, 2);
-    turn(3);
+    for (double now_s = 1; now_s < 3.05; now_s += .1)
+        turn(now_s);
     assert_non_null(strstr(told, "waiting for one"));
     ready(0, 4);
     assert_int_equal(asked(0), 4);
@@ -358,15 +359,38 @@ static void test_disconnect(void **state)
     expect(0);
     assert_int_equal(fetch_turn(fetch, 6), 0);
     happens(0, LINK_DISCONNECTED);
-    turn(10);
-    assert_int_equal(fetch_turn(fetch, 39.9), 0);
-    assert_int_equal(fetch_turn(fetch, 40), -ETIMEDOUT);
+    for (double now_s = 10; now_s < 39.95; now_s += .1)
+        turn(now_s);
+    assert_int_equal(fetch_turn(fetch, 40.05), -ETIMEDOUT);
+}
+
+/* A caller that was away for longer than data.retry, in a checkpoint or stopped, while its loader
+ * restarted: nobody was asked in that time, so nobody failed to answer. */
+static void test_away(void **state)
+{
+    (void)state;
+    begin(1, 2);
+    ready(0, 0);
+    happens(0, LINK_DISCONNECTED);
+    turn(1);
+    happens(0, LINK_CONNECTED);
+    turn(100);
+    welcomes(0, 200);
+    turn(100.1);
+    opens(0);
+    turn(100.2);
+    assert_int_equal(asked(0), 4);
+    happens(0, LINK_DISCONNECTED);
+    for (double now_s = 101; now_s < 130.9; now_s += .1)
+        turn(now_s);
+    assert_int_equal(fetch_turn(fetch, 131.1), -ETIMEDOUT); /* but this was 30 s of looking */
 }
 
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-    const struct CMUnitTest tests[] = {TEST(test_settles), TEST(test_order), TEST(test_deadline),
-                                       TEST(test_back_off), TEST(test_disconnect)};
+    const struct CMUnitTest tests[] = {TEST(test_settles),    TEST(test_order),
+                                       TEST(test_deadline),   TEST(test_back_off),
+                                       TEST(test_disconnect), TEST(test_away)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
