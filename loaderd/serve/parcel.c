@@ -61,7 +61,21 @@ void parcel_frame_back(void *data, void *hint)
     if (atomic_fetch_sub(&parcel->frames, 1) > 1)
         return;
     pool_unref(parcels->pool, slot);
-    parcels->wake(parcels->hint);
+    if (!atomic_load(&parcel->trying))
+        parcels->wake(parcels->hint);
+}
+
+void parcel_try(struct parcel *parcel)
+{
+    atomic_store(&parcel->trying, true);
+}
+
+/* Those that have left before the send returned have woken nobody. */
+void parcel_tried(struct parcel *parcel, bool sent)
+{
+    atomic_store(&parcel->trying, false);
+    if (sent && atomic_load(&parcel->frames) == 0)
+        parcel->parcels->wake(parcel->parcels->hint);
 }
 
 void parcels_collect(struct parcels *parcels)

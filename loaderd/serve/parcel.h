@@ -11,6 +11,7 @@
 #include "loaderd/serve/peer.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
@@ -22,6 +23,7 @@ struct parcel {
     uint32_t slot;
     struct peer *peer;  /* NULL once it is forgotten */
     atomic_uint frames; /* that are not back */
+    atomic_bool trying; /* link_send has them: what comes back meanwhile wakes nobody */
 };
 TAILQ_HEAD(parcel_list, parcel);
 
@@ -44,6 +46,11 @@ void parcels_done(struct parcels *parcels);
  * whatever comes of it. The peer holds one more batch. -EAGAIN when all n are on their way. */
 int parcel_begin(struct parcels *parcels, struct peer *peer, const struct batch *batch,
                  struct link_frame ret_frames[WIRE_FRAMES_MAX]);
+
+/* Around the send of its frames. A send that finds no room gives them back at once; were that to
+ * wake the caller, it would try again and again without a pause. */
+void parcel_try(struct parcel *parcel);
+void parcel_tried(struct parcel *parcel, bool sent);
 
 /* link_frame's free; hint is the parcel. Any thread. */
 void parcel_frame_back(void *data, void *hint);

@@ -126,7 +126,10 @@ static int batch_send(struct serve *serve, const struct request *request)
         return r;
     out.frames = frames;
     out.n_frames = batch->header.n_frames;
+    struct parcel *parcel = frames[0].hint;
+    parcel_try(parcel);
     r = serve->config.send(serve->config.send_hint, &out);
+    parcel_tried(parcel, r == 0);
     if (r < 0)
         parcels_collect(&serve->parcels); /* its frames came back at once */
     return r;

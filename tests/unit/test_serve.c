@@ -226,7 +226,9 @@ static void test_full_queue(void **state)
     assert_int_equal(n_sent, 4); /* three taps, one batch */
     assert_int_equal(last()->request, 20);
     assert_true(serve_stalled(serve));
+    int woken = wakes;
     serve_turn(serve);
+    assert_int_equal(wakes, woken); /* or the loop would spin until there is room */
     assert_int_equal(hand.metrics.sends_delayed, 1); /* the second was not even tried */
     assert_int_equal(serve_outstanding(serve), 2);
     answer_of[1] = 0;
