@@ -42,6 +42,7 @@ struct config {
     double stall_s;    /* without an answer */
     int64_t recycle;   /* images of one worker process */
     int64_t worker_mib;
+    int64_t cache_mib; /* decoded pictures; 0 = none */
     int log; /* index into the option's choices: config_log_level */
 };
 

@@ -15,6 +15,10 @@ struct metrics {
     uint64_t substituted;             /* samples of these */
     uint64_t shared;                  /* requests answered by a batch already being made */
     uint64_t kept_hits;               /* requests answered by a batch that others had before */
+    uint64_t cache_hits;              /* samples whose decoded picture was there */
+    uint64_t cache_misses;            /* samples that had to be decoded, the cache being on */
+    uint64_t cache_bytes;             /* of pictures that are there now */
+    uint64_t cache_evictions;         /* pictures of datasets that were not used any more */
     uint64_t faults[FAULT_KINDS];     /* bad samples, each once; struct dataset has its own */
     uint64_t quarantined;             /* of these, not tried again: they ended workers */
     uint64_t refused;                 /* requests answered with Error */

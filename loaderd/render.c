@@ -11,6 +11,7 @@
 #include "loaderd/augment/augment.h"
 #include "loaderd/decode/decode.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -213,26 +214,99 @@ static int header_read(struct render *render, const struct item *item, size_t le
     return decode_raw_header(render->decoder, &raw, render->bytes, len, ret, ret_fault);
 }
 
+/* The omegas of a picture of this size, and what it is to be reduced by. */
+static int picture_plan(const struct render_task *task, const struct picture *picture,
+                        uint32_t *ret_reduce)
+{
+    if (task->recorded) {
+        int rc = omegas_check(task, picture);
+        if (rc < 0)
+            return rc;
+    } else {
+        omegas_draw(task, picture);
+    }
+    *ret_reduce = task->spec->reduce ? reduce_choose(task, picture->reduce_max) : 1;
+    return 0;
+}
+
+static struct region whole_region(const struct picture *picture, uint32_t reduce)
+{
+    return (struct region){.rows = (picture->h + reduce - 1) / reduce,
+                           .cols = (picture->w + reduce - 1) / reduce};
+}
+
+/* The picture as the cache has it, a loan; false when it is not there as it is wanted. */
+static bool picture_take(const struct render_task *task, struct image *ret)
+{
+    struct render_cache *cache = task->cache;
+    uint32_t reduce;
+    if (!cache || cache->picture.w == 0 || picture_plan(task, &cache->picture, &reduce) < 0)
+        return false;
+    for (uint32_t i = 0; i < RENDER_REDUCTIONS; i++)
+        if (reduce == 1u << i && cache->whole[i]) {
+            *ret = (struct image){.w = cache->picture.w,
+                                  .h = cache->picture.h,
+                                  .reduce = reduce,
+                                  .window = whole_region(&cache->picture, reduce),
+                                  .rgb = (uint8_t *)cache->whole[i]};
+            cache->used = true;
+            return true;
+        }
+    return false;
+}
+
+/* Decodes the whole picture and puts it into the cache, if there is room; 0 when there is none, 1
+ * when it is done. A picture that is damaged where no crop of this task lies is not for the cache.
+ */
+static int picture_put(struct render *render, const struct render_task *task,
+                       const struct picture *picture, uint32_t reduce)
+{
+    struct render_cache *cache = task->cache;
+    const struct region whole = whole_region(picture, reduce);
+    const size_t bytes = 3 * (size_t)whole.rows * whole.cols;
+    enum wire_fault fault;
+    if (!cache || !cache->fill)
+        return 0;
+    if (bytes > cache->fill_bytes) {
+        cache->wanted = bytes;
+        return 0;
+    }
+    int rc = decode_pixels(render->decoder, &whole, reduce, &render->image, &fault);
+    if (rc < 0)
+        return rc;
+    assert(render->image.window.rows == whole.rows && render->image.window.cols == whole.cols);
+    memcpy(cache->fill, render->image.rgb, bytes);
+    cache->filled = bytes;
+    cache->filled_picture = *picture;
+    cache->filled_reduce = reduce;
+    return 1;
+}
+
 /* From the file's bytes to pixels that hold every view's crop. */
 static int picture_read(struct render *render, const struct render_task *task, size_t len,
                         enum wire_fault *ret_fault)
 {
     struct picture picture;
+    uint32_t reduce;
     int rc = header_read(render, task->item, len, &picture, ret_fault);
+    if (rc == 0)
+        rc = picture_plan(task, &picture, &reduce);
     if (rc < 0)
         return rc;
-    if (task->recorded)
-        rc = omegas_check(task, &picture);
-    else
-        omegas_draw(task, &picture);
-    if (rc < 0)
-        return rc;
-    const uint32_t reduce = task->spec->reduce ? reduce_choose(task, picture.reduce_max) : 1;
+    rc = picture_put(render, task, &picture, reduce);
+    if (rc > 0)
+        return 0;
+    if (rc < 0) { /* the part may be good where the whole is not */
+        rc = header_read(render, task->item, len, &picture, ret_fault);
+        if (rc < 0)
+            return rc;
+    }
     const struct region region = crops_region(task, reduce);
     return decode_pixels(render->decoder, &region, reduce, &render->image, ret_fault);
 }
 
-int render_sample(struct render *render, const struct render_task *task, enum wire_fault *ret_fault)
+static int picture_find(struct render *render, const struct render_task *task,
+                        enum wire_fault *ret_fault)
 {
     size_t len = 0;
     int rc = item_read(render, task->item, &len, ret_fault);
@@ -241,8 +315,20 @@ int render_sample(struct render *render, const struct render_task *task, enum wi
     rc = picture_read(render, task, len, ret_fault);
     if (rc < 0) /* decode knows what is wrong, this file knows where */
         return err_set(rc, "%s: %s", task->item->path, err_text());
+    return 0;
+}
+
+int render_sample(struct render *render, const struct render_task *task, enum wire_fault *ret_fault)
+{
+    struct image loan;
+    const struct image *image = &loan;
+    if (!picture_take(task, &loan)) {
+        int rc = picture_find(render, task, ret_fault);
+        if (rc < 0)
+            return rc;
+        image = &render->image;
+    }
     for (uint32_t v = 0; v < task->spec->n_views; v++)
-        augment_view(render->augment, &render->image, &task->spec->views[v], task->omega[v],
-                     task->out[v]);
+        augment_view(render->augment, image, &task->spec->views[v], task->omega[v], task->out[v]);
     return 0;
 }

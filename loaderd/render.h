@@ -5,6 +5,7 @@
 #define AUGSTREAM_LOADERD_RENDER_H
 
 #include "common/omega.h"
+#include "loaderd/decode/decode.h"
 #include "loaderd/source/source.h"
 #include "proto/wire.h"
 
@@ -14,12 +15,29 @@ struct render;
 int render_new(struct render **ret); /* calls decode_open */
 void render_free(struct render *render);
 
+/* Whole pictures that are decoded already, and room for one more. */
+enum { RENDER_REDUCTIONS = 4 };
+struct render_cache {
+    /* The sample's picture reduced by 1, 2, 4, 8, as struct image has it; NULL: not there. */
+    const uint8_t *whole[RENDER_REDUCTIONS];
+    struct picture picture; /* of these; w 0: none is there */
+    uint8_t *fill;          /* where the whole picture may be put; NULL: nowhere */
+    size_t fill_bytes;
+
+    bool used;     /* set by render_sample: a picture that was there was enough */
+    size_t filled; /* bytes that were put; 0: none; of this picture, so reduced: */
+    struct picture filled_picture;
+    uint32_t filled_reduce;
+    size_t wanted; /* bytes for which there was too little room */
+};
+
 struct render_task {
     const struct item *item;
     const struct spec *spec;
     uint32_t epoch, batch;                /* omega_key */
     uint8_t *out[OMEGA_VIEWS_MAX];        /* [size][size][3] of each view */
     struct omega *omega[OMEGA_VIEWS_MAX]; /* where each view's record goes */
+    struct render_cache *cache;           /* NULL: none. The views are the same with and without */
     bool recorded; /* omega holds the records already: nothing is drawn, views come out again */
 };
 

@@ -12,6 +12,7 @@
 
 #include "common/auto.h"
 #include "common/err.h"
+#include "loaderd/crew/ending.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -42,12 +43,10 @@ enum worker_state {
     WORKER_DYING,   /* its end has been seen or asked for; the exit is awaited */
 };
 
-/* Why the crew ended a worker's process, where it did. */
-enum worker_reason {
-    REASON_NONE,
-    REASON_STUCK,    /* no answer for too long */
-    REASON_NONSENSE, /* it said what it cannot know: its memory is no longer what we think */
-    REASON_SHARE,    /* it has done its share */
+/* A task that a worker holds. */
+struct flight {
+    uint64_t ticket;
+    struct gallery_ticket cached;
 };
 
 struct worker {
@@ -62,8 +61,8 @@ struct worker {
     uint32_t failures;      /* in a row */
     uint32_t turns;         /* of the timer since the start or the last sign of life */
     uint64_t taken;         /* tasks, since its start */
-    uint32_t first, flying; /* ring of tickets */
-    uint64_t tickets[CREW_DEPTH];
+    uint32_t first, flying; /* ring of flights */
+    struct flight flights[CREW_DEPTH];
     uint64_t known[SESSIONS_MAX]; /* generation of each session whose spec it holds */
     uv_process_t process;
     uv_poll_t poll;
@@ -79,8 +78,10 @@ struct crew {
     uint32_t turn_ms;      /* the timer's */
     uint32_t closed_turns; /* of it, since crew_close was called */
     uv_timer_t timer;
-    char slots[16], slot_bytes[24], memory[24], parent[16], cpu_ms[24]; /* for the program */
-    struct worker workers[];                                            /* places */
+    /* for the program */
+    char slots[16], slot_bytes[24], memory[24], parent[16], cpu_ms[24];
+    char cache_slots[16], cache_bytes[24];
+    struct worker workers[]; /* places */
 };
 
 static int worker_start(struct worker *worker);
@@ -225,10 +226,15 @@ static bool take_answer(struct worker *worker, const struct task_done *done)
         return true;
     }
     if (done->kind != TASK_DONE || worker->flying == 0 ||
-        done->ticket != worker->tickets[worker->first] || done->fault >= FAULT_KINDS ||
+        done->ticket != worker->flights[worker->first].ticket || done->fault >= FAULT_KINDS ||
         done->code > 0 || (done->code == -EBADMSG) != (done->fault != FAULT_NONE) ||
         !memchr(done->text, 0, sizeof done->text))
         return false;
+    const struct gallery_ticket *cached = &worker->flights[worker->first].cached;
+    if (crew->config.gallery && !gallery_settle(crew->config.gallery, cached, &done->cached)) {
+        worker->flights[worker->first].cached.offered = false; /* it is settled */
+        return false;
+    }
     worker->first = (worker->first + 1) % CREW_DEPTH;
     worker->flying--;
     worker->failures = 0;
@@ -273,30 +279,6 @@ static void on_answer(uv_poll_t *poll, int status, int events)
     kill_worker(worker, REASON_NONE);
 }
 
-/* What a worker's end says. A signal that is none of a program's own making came from the kernel
- * when memory was short, or from a person: that says nothing of the image. */
-static enum worker_end end_of(const struct worker *worker, int signal)
-{
-    static const int own[] = {SIGSEGV, SIGABRT, SIGBUS, SIGILL, SIGFPE, SIGSYS, SIGTRAP};
-    if (worker->reason == REASON_STUCK)
-        return WORKER_STUCK;
-    if (worker->reason == REASON_NONSENSE || signal == 0)
-        return WORKER_CRASHED;
-    if (signal == TASK_DEADLINE_SIGNAL)
-        return WORKER_DEADLINE;
-    for (size_t i = 0; i < ARRAY_LEN(own); i++)
-        if (signal == own[i])
-            return WORKER_CRASHED;
-    return WORKER_KILLED;
-}
-
-static const struct crew_result end_results[] = {
-    [WORKER_CRASHED] = {.code = -EBADMSG, .fault = FAULT_CRASH, .text = ""},
-    [WORKER_DEADLINE] = {.code = -EBADMSG, .fault = FAULT_DEADLINE, .text = ""},
-    [WORKER_STUCK] = {.code = -EINTR, .text = "its worker gave no answer for too long"},
-    [WORKER_KILLED] = {.code = -EINTR, .text = "its worker was killed"},
-};
-
 /* What it held, newest first, so that returned tasks stand in their old order again: the oldest was
  * in work, the others go back untouched. */
 static void give_back(struct worker *worker, enum worker_end end)
@@ -304,10 +286,13 @@ static void give_back(struct worker *worker, enum worker_end end)
     while (worker->flying > 0) {
         worker->flying--;
         uint32_t at = (worker->first + worker->flying) % CREW_DEPTH;
-        struct crew_result r = {.ticket = worker->tickets[at], .code = -ECANCELED, .text = ""};
+        const struct flight *flight = &worker->flights[at];
+        struct crew_result r = {.ticket = flight->ticket, .code = -ECANCELED, .text = ""};
+        if (worker->crew->config.gallery)
+            gallery_settle(worker->crew->config.gallery, &flight->cached, NULL);
         if (worker->flying == 0) {
-            r = end_results[end];
-            r.ticket = worker->tickets[at];
+            r = ending_result(end);
+            r.ticket = flight->ticket;
         }
         result(worker->crew, &r);
     }
@@ -328,7 +313,7 @@ static void on_exit_process(uv_process_t *process, int64_t code, int signal)
     struct crew *crew = worker->crew;
     if (worker->state != WORKER_DYING)
         take_answers(worker); /* it may have answered before its end */
-    const enum worker_end end = end_of(worker, signal);
+    const enum worker_end end = ending_of(worker->reason, signal);
     worker->state = WORKER_DYING;
     give_back(worker, end);
     if (worker->reason == REASON_SHARE) {
@@ -365,6 +350,10 @@ static int spawn(struct worker *worker, int child_fd)
                     crew->parent,
                     "--cpu-ms",
                     crew->cpu_ms,
+                    "--cache-slots",
+                    crew->cache_slots,
+                    "--cache-slot-bytes",
+                    crew->cache_bytes,
                     NULL};
     uv_stdio_container_t stdio[] = {
         {.flags = UV_IGNORE},
@@ -372,7 +361,11 @@ static int spawn(struct worker *worker, int child_fd)
         {.flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO},
         [TASK_FD_SOCKET] = {.flags = UV_INHERIT_FD, .data.fd = child_fd},
         [TASK_FD_POOL] = {.flags = UV_INHERIT_FD, .data.fd = pool_fd(crew->config.pool)},
+        [TASK_FD_CACHE] = {.flags = UV_IGNORE},
     };
+    if (crew->config.gallery)
+        stdio[TASK_FD_CACHE] = (uv_stdio_container_t){.flags = UV_INHERIT_FD,
+                                                      .data.fd = gallery_fd(crew->config.gallery)};
     uv_process_options_t options = {
         .exit_cb = on_exit_process,
         .file = crew->config.program,
@@ -469,6 +462,10 @@ int crew_new(const struct crew_config *config, struct crew **ret)
     snprintf(crew->slot_bytes, sizeof crew->slot_bytes, "%zu", pool_slot_bytes(config->pool));
     snprintf(crew->memory, sizeof crew->memory, "%" PRIu64, config->memory_mib);
     snprintf(crew->parent, sizeof crew->parent, "%d", getpid());
+    snprintf(crew->cache_slots, sizeof crew->cache_slots, "%d",
+             config->gallery ? GALLERY_CHUNKS : 0);
+    snprintf(crew->cache_bytes, sizeof crew->cache_bytes, "%zu",
+             config->gallery ? gallery_chunk_bytes(config->gallery) : 0);
     snprintf(crew->cpu_ms, sizeof crew->cpu_ms, "%.0f", config->deadline_s * 1e3);
     uv_timer_init(config->loop, &crew->timer);
     crew->timer.data = crew;
@@ -531,13 +528,22 @@ int crew_submit(void *hint, const struct session *session, const struct task_ren
             return -EAGAIN;
         worker->known[session->index] = session->generation;
     }
-    if (give(worker, task, sizeof *task) < 0)
+    struct flight flight = {.ticket = task->ticket};
+    struct task_render whole = *task;
+    whole.cache = (struct task_cache){.have = 0};
+    if (crew->config.gallery && task->item.coding == ITEM_FILE && session->dataset)
+        gallery_offer(crew->config.gallery, session->dataset->source->fingerprint,
+                      task->item.sample, uv_now(crew->config.loop), &flight.cached, &whole.cache);
+    if (give(worker, &whole, sizeof whole) < 0) {
+        if (crew->config.gallery)
+            gallery_settle(crew->config.gallery, &flight.cached, NULL);
         return -EAGAIN;
+    }
     if (worker->flying == 0)
         worker->turns = 0;
     if (++worker->taken >= crew->config.recycle && crew->config.recycle > 0)
         send_for_fresh(crew);
-    worker->tickets[(worker->first + worker->flying++) % CREW_DEPTH] = task->ticket;
+    worker->flights[(worker->first + worker->flying++) % CREW_DEPTH] = flight;
     return 0;
 }
 

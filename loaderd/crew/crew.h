@@ -10,6 +10,7 @@
 
 #include "common/pool.h"
 #include "loaderd/batch/session.h"
+#include "loaderd/crew/gallery.h"
 #include "loaderd/crew/task.h"
 #include "loaderd/metrics.h"
 
@@ -27,6 +28,7 @@ struct crew_config {
     const char *program; /* the worker's path; a loan */
     uint32_t workers;    /* 1..CREW_MAX */
     struct pool *pool;
+    struct gallery *gallery; /* of decoded pictures, a loan; NULL: none */
     struct metrics *metrics;
     double deadline_s;   /* for one image: processor time, so that a busy machine is no verdict */
     double stall_s;      /* without an answer, by the clock: the worker is killed */

@@ -15,6 +15,7 @@
 enum {
     TASK_FD_SOCKET = 3, /* a worker's file descriptors, beside 0, 1, 2 */
     TASK_FD_POOL = 4,
+    TASK_FD_CACHE = 5, /* where there is one */
 };
 
 /* Ends a worker that has used up its processor time for one image; nothing else sends it. */
@@ -33,6 +34,25 @@ struct task_spec {
     struct spec spec;
 };
 
+/* What a task may know of its sample's picture: whole ones that are there, reduced by 1, 2, 4, 8,
+ * and room to put another one. Offsets in the cache's memory. Zeroed: nothing and none. */
+enum { TASK_REDUCTIONS = 4 };
+struct task_cache {
+    uint32_t have;             /* a bit for each */
+    uint32_t w, h, reduce_max; /* of the picture, if any is there: struct picture */
+    uint64_t at[TASK_REDUCTIONS];
+    uint64_t fill, fill_bytes;
+};
+
+/* What was done with that. */
+struct task_cached {
+    uint32_t used; /* a picture that was there was enough */
+    uint32_t w, h; /* what was put, if anything was */
+    uint32_t reduce, reduce_max;
+    uint64_t filled; /* bytes put, 0: none */
+    uint64_t wanted; /* bytes for which there was too little room, 0: none */
+};
+
 struct task_render {
     uint32_t kind;
     uint32_t session;
@@ -41,6 +61,7 @@ struct task_render {
     uint32_t epoch, batch;
     uint32_t position, n_samples; /* of the batch in the slot */
     struct item item;
+    struct task_cache cache; /* the crew's to fill in */
 };
 
 struct task_done {
@@ -48,6 +69,7 @@ struct task_done {
     int32_t code; /* as render_sample: 0, -EBADMSG with fault, another -errno */
     uint64_t ticket;
     uint32_t fault; /* enum wire_fault */
+    struct task_cached cached;
     char text[WIRE_TEXT_MAX];
 };
 

@@ -79,6 +79,37 @@ static int answer(const struct worker *worker, const struct task_done *done)
     }
 }
 
+static bool is_inside(const struct worker *worker, uint64_t at, uint64_t bytes)
+{
+    const size_t all = worker->config->cache_bytes;
+    return bytes <= all && at <= all - bytes;
+}
+
+/* What the task may use of the cache; -EBADMSG where that is not in its memory. */
+static int find_cached(const struct worker *worker, const struct task_cache *task,
+                       struct render_cache *ret)
+{
+    *ret = (struct render_cache){.used = false};
+    for (uint32_t i = 0; i < TASK_REDUCTIONS; i++) {
+        if (!(task->have >> i & 1))
+            continue;
+        const uint64_t rows = ((uint64_t)task->h + (1u << i) - 1) >> i;
+        const uint64_t cols = ((uint64_t)task->w + (1u << i) - 1) >> i;
+        if (task->w < 1 || task->h < 1 || task->w > DECODE_SIDE_MAX || task->h > DECODE_SIDE_MAX ||
+            !is_inside(worker, task->at[i], 3 * rows * cols))
+            return err_set(-EBADMSG, "task: a picture outside the cache");
+        ret->whole[i] = worker->config->cache + task->at[i];
+        ret->picture = (struct picture){.w = task->w, .h = task->h, .reduce_max = task->reduce_max};
+    }
+    if (!is_inside(worker, task->fill, task->fill_bytes))
+        return err_set(-EBADMSG, "task: room outside the cache");
+    if (task->fill_bytes > 0) {
+        ret->fill = worker->config->cache + task->fill;
+        ret->fill_bytes = (size_t)task->fill_bytes;
+    }
+    return 0;
+}
+
 /* Starts the clock for the next image. It counts this process's time on a processor alone, so what
  * else the machine does changes no verdict; and it need not be stopped, for waiting takes none. */
 static int start_clock(const struct worker *worker)
@@ -94,18 +125,29 @@ static int start_clock(const struct worker *worker)
 static int render(struct worker *worker, const struct task_render *task)
 {
     struct render_task where;
+    struct render_cache cache;
     int r = place(worker, task, &where);
+    if (r == 0)
+        r = find_cached(worker, &task->cache, &cache);
     if (r == 0)
         r = start_clock(worker);
     if (r < 0)
         return r;
     struct task_done done = {.kind = TASK_DONE, .ticket = task->ticket};
     enum wire_fault fault = FAULT_NONE;
+    where.cache = &cache;
     done.code = render_sample(worker->render, &where, &fault);
     if (done.code < 0)
         snprintf(done.text, sizeof done.text, "%s", err_text());
     if (done.code == -EBADMSG)
         done.fault = fault;
+    done.cached = (struct task_cached){.used = cache.used,
+                                       .w = cache.filled_picture.w,
+                                       .h = cache.filled_picture.h,
+                                       .reduce = cache.filled_reduce,
+                                       .reduce_max = cache.filled_picture.reduce_max,
+                                       .filled = cache.filled,
+                                       .wanted = cache.wanted};
     return answer(worker, &done);
 }
 

@@ -12,6 +12,8 @@ struct worker_config {
     unsigned char *base; /* the pool, mapped */
     uint32_t slots;
     size_t slot_bytes;
+    unsigned char *cache; /* decoded pictures, mapped; NULL: there is none */
+    size_t cache_bytes;
     uint64_t cpu_ms; /* processor time for one image, then TASK_DEADLINE_SIGNAL; 0: no end */
 };
 

@@ -28,7 +28,7 @@
 #endif
 #endif
 
-enum { SLOTS, SLOT_BYTES, MEMORY_MIB, PARENT, CPU_MS, NUMBERS };
+enum { SLOTS, SLOT_BYTES, MEMORY_MIB, PARENT, CPU_MS, CACHE_SLOTS, CACHE_SLOT_BYTES, NUMBERS };
 
 static const struct option options[] = {
     {"slots", required_argument, NULL, SLOTS},
@@ -36,6 +36,8 @@ static const struct option options[] = {
     {"memory-mib", required_argument, NULL, MEMORY_MIB},
     {"parent", required_argument, NULL, PARENT},
     {"cpu-ms", required_argument, NULL, CPU_MS},
+    {"cache-slots", required_argument, NULL, CACHE_SLOTS},
+    {"cache-slot-bytes", required_argument, NULL, CACHE_SLOT_BYTES},
     {0},
 };
 
@@ -48,6 +50,8 @@ static const struct {
     [MEMORY_MIB] = {1, UINT64_C(1) << 24},
     [PARENT] = {1, INT32_MAX},
     [CPU_MS] = {1, INT32_MAX},
+    [CACHE_SLOTS] = {0, POOL_SLOTS_MAX}, /* 0: no cache */
+    [CACHE_SLOT_BYTES] = {0, UINT64_C(1) << 40},
 };
 
 static int numbers_read(int argc, char **argv, uint64_t *ret)
@@ -86,7 +90,8 @@ static int confine(const uint64_t *numbers)
     if (setrlimit(RLIMIT_CORE, &none) < 0)
         return err_set(-errno, "setrlimit: %s", strerror(errno));
 #ifndef SANITIZED
-    rlim_t bytes = (rlim_t)(numbers[MEMORY_MIB] << 20) + numbers[SLOTS] * numbers[SLOT_BYTES];
+    rlim_t bytes = (rlim_t)(numbers[MEMORY_MIB] << 20) + numbers[SLOTS] * numbers[SLOT_BYTES] +
+                   numbers[CACHE_SLOTS] * numbers[CACHE_SLOT_BYTES];
     if (setrlimit(RLIMIT_AS, &(struct rlimit){bytes, bytes}) < 0)
         return err_set(-errno, "setrlimit: %s", strerror(errno));
 #endif
@@ -98,17 +103,25 @@ static int run(const uint64_t *numbers)
     int r = confine(numbers);
     if (r < 0)
         return r;
-    void *base;
+    void *base, *cache = NULL;
     uint32_t slots = (uint32_t)numbers[SLOTS];
     size_t slot_bytes = (size_t)numbers[SLOT_BYTES];
+    uint32_t cache_slots = (uint32_t)numbers[CACHE_SLOTS];
+    size_t cache_slot_bytes = (size_t)numbers[CACHE_SLOT_BYTES];
     r = pool_map(TASK_FD_POOL, slots, slot_bytes, &base);
     if (r < 0)
         return r;
-    r = worker_run(&(struct worker_config){.socket = TASK_FD_SOCKET,
-                                           .base = base,
-                                           .slots = slots,
-                                           .slot_bytes = slot_bytes,
-                                           .cpu_ms = numbers[CPU_MS]});
+    if (cache_slots > 0)
+        r = pool_map(TASK_FD_CACHE, cache_slots, cache_slot_bytes, &cache);
+    if (r == 0)
+        r = worker_run(&(struct worker_config){.socket = TASK_FD_SOCKET,
+                                               .base = base,
+                                               .slots = slots,
+                                               .slot_bytes = slot_bytes,
+                                               .cache = cache,
+                                               .cache_bytes = cache_slots * cache_slot_bytes,
+                                               .cpu_ms = numbers[CPU_MS]});
+    pool_unmap(cache, cache_slots, cache_slot_bytes);
     pool_unmap(base, slots, slot_bytes);
     return r;
 }

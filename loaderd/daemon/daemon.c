@@ -321,6 +321,7 @@ static int open_crew(struct daemon *d)
                                           .program = d->worker,
                                           .workers = workers(d),
                                           .pool = d->stock.pool,
+                                          .gallery = d->stock.gallery,
                                           .metrics = &d->metrics,
                                           .deadline_s = d->config->deadline_s,
                                           .stall_s = d->config->stall_s,

@@ -60,6 +60,8 @@ int stock_memory(struct stock *stock, const struct config *config, struct metric
             &(struct dispatch_config){
                 .pool = stock->pool, .sessions = stock->sessions, .metrics = metrics, .keep = true},
             &stock->dispatch);
+    if (r == 0 && config->cache_mib > 0)
+        r = gallery_new((size_t)config->cache_mib << 20, metrics, &stock->gallery);
     return r;
 }
 
@@ -68,6 +70,7 @@ void stock_close(struct stock *stock)
     dispatch_free(stock->dispatch);
     sessions_free(stock->sessions);
     pool_free(stock->pool);
+    gallery_free(stock->gallery);
     for (size_t i = 0; i < stock->n_datasets; i++)
         dataset_done(&stock->datasets[i]);
     *stock = (struct stock){0};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* stock: what a loader has in store before anybody asks: its datasets, the slots of shared memory,
- * the table of sessions and the batches being made. The daemon's thread; without loop, sockets and
- * processes. */
+ * the cache of decoded pictures, the table of sessions and the batches being made. The daemon's
+ * thread; without loop, sockets and processes. */
 #ifndef AUGSTREAM_LOADERD_STOCK_H
 #define AUGSTREAM_LOADERD_STOCK_H
 
@@ -9,6 +9,7 @@
 #include "loaderd/batch/dispatch.h"
 #include "loaderd/batch/session.h"
 #include "loaderd/config.h"
+#include "loaderd/crew/gallery.h"
 #include "loaderd/metrics.h"
 #include "loaderd/source/dataset.h"
 
@@ -20,6 +21,7 @@ struct stock {
     struct pool *pool;
     struct sessions *sessions;
     struct dispatch *dispatch;
+    struct gallery *gallery; /* NULL: none is wanted */
 };
 
 /* Each on a zeroed struct, datasets first; on failure what is open stays for stock_close. slot_back

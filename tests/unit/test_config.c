@@ -118,6 +118,7 @@ static void test_defaults(void **state)
     assert_true(config.stall_s == example->stall_s);
     assert_int_equal(config.recycle, example->recycle);
     assert_int_equal(config.worker_mib, example->worker_mib);
+    assert_int_equal(config.cache_mib, example->cache_mib);
     assert_int_equal(config.log, example->log);
     free(example);
 }

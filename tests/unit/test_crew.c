@@ -49,6 +49,7 @@ static void on_fatal(void *hint, int code)
 /* What a test wants of its crew beside what is usual. */
 static double deadline_s, stall_s;
 static uint64_t recycle, memory_mib;
+static struct gallery *gallery;
 
 static void open_crew(uint32_t workers, const char *program)
 {
@@ -60,6 +61,7 @@ static void open_crew(uint32_t workers, const char *program)
                                  .program = program,
                                  .workers = workers,
                                  .pool = pool,
+                                 .gallery = gallery,
                                  .metrics = &metrics,
                                  .deadline_s = deadline_s,
                                  .stall_s = stall_s,
@@ -92,6 +94,7 @@ static int setup(void **state)
     stall_s = 120;
     recycle = 0;
     memory_mib = 1024;
+    gallery = NULL;
     garden_new(&garden);
     garden_plant(&garden, "set", SAMPLES);
     session = (struct session){.generation = 1,
@@ -112,6 +115,7 @@ static int teardown(void **state)
     crew_free(crew);
     crew = NULL;
     pool_free(pool);
+    gallery_free(gallery);
     garden_done(&garden);
     return uv_loop_close(&loop) || children_of(getpid(), left, 1);
 }
@@ -226,13 +230,6 @@ static void test_crashed(void **state)
     assert_int_equal(metrics.worker_killed, 0);
 }
 
-static void test_aborted(void **state)
-{
-    (void)state;
-    died_of(SIGABRT);
-    assert_int_equal(faults[FAULT_CRASH], 1);
-}
-
 /* By the kernel for want of memory, or by a person: no image is to blame. */
 static void test_killed(void **state)
 {
@@ -332,6 +329,66 @@ static void test_held_up(void **state)
     assert_int_equal(metrics.worker_exits, 0);
 }
 
+static void submit_all(void)
+{
+    const uint32_t before = done_n;
+    for (uint32_t given = 0; given < SAMPLES;) {
+        struct task_render t = task(given);
+        given += crew_submit(crew, &session, &t) == 0;
+        uv_run(&loop, UV_RUN_NOWAIT);
+    }
+    wait_done(before + SAMPLES);
+}
+
+/* What one session had decoded is there for another one of the same dataset, with the same views as
+ * without; what a killed worker was at is not lost. */
+static void test_cached(void **state)
+{
+    (void)state;
+    struct dataset dataset = {0};
+    const struct source_spec set = {.format = "folder", .path = garden_path(&garden, "set")};
+    assert_int_equal(dataset_open(&dataset, "set", &set), 0);
+    session.dataset = &dataset;
+    session.spec.views[0].flip = session.spec.views[1].flip = 0.5;
+    assert_int_equal(gallery_new(8 << 20, &metrics, &gallery), 0);
+    open_crew(2, built_program("loaderd/augstream-loaderd-worker"));
+    wait_complete();
+    submit_all();
+    assert_int_equal(metrics.cache_misses, SAMPLES);
+    assert_int_equal(metrics.cache_bytes, SAMPLES * GARDEN_SIDE * GARDEN_SIDE * 3);
+    session.generation++; /* another trainer's */
+    session.spec.seed = 99;
+    submit_all();
+    assert_int_equal(metrics.cache_hits, SAMPLES);
+    static unsigned char views[SLOT_BYTES];
+    struct slot_layout layout;
+    slot_layout(&session.spec, SAMPLES, &layout);
+    memcpy(views, pool_data(pool, 0), layout.omega);
+
+    session.dataset = NULL; /* no dataset, no cache */
+    submit_all();
+    assert_int_equal(metrics.cache_hits + metrics.cache_misses, 2 * SAMPLES);
+    assert_memory_equal(views, pool_data(pool, 0), layout.omega);
+
+    session.dataset = &dataset;
+    pid_t pid[4];
+    assert_int_equal(children_of(getpid(), pid, 4), 2);
+    kill(pid[0], SIGSTOP);
+    kill(pid[1], SIGSTOP);
+    for (uint32_t i = 0; i < 2 * CREW_DEPTH; i++)
+        submit(i);
+    kill(pid[0], SIGKILL);
+    kill(pid[1], SIGKILL);
+    wait_done(3 * SAMPLES + 2 * CREW_DEPTH);
+    assert_int_equal(lost_n, 2);
+    wait_complete();
+    submit_all();
+    assert_int_equal(metrics.cache_hits, 2 * SAMPLES);
+    assert_memory_equal(views, pool_data(pool, 0), layout.omega);
+    assert_int_equal(ok_n, 4 * SAMPLES);
+    dataset_done(&dataset);
+}
+
 #ifdef __SANITIZE_ADDRESS__
 enum { SANITIZED = 1 }; /* address space is not limited then */
 #else
@@ -348,8 +405,8 @@ static void test_short_of_memory(void **state)
         skip();
     uint8_t *rgb = calloc((size_t)SIDE * SIDE, 3);
     assert_non_null(rgb);
-    assert_int_equal(
-        jpeg_write(garden_path(&garden, "set/class-0/000.jpg"), rgb, SIDE, SIDE, 50), 0);
+    assert_int_equal(jpeg_write(garden_path(&garden, "set/class-0/000.jpg"), rgb, SIDE, SIDE, 50),
+                     0);
     free(rgb);
     memory_mib = 200;
     open_crew(1, built_program("loaderd/augstream-loaderd-worker"));
@@ -518,16 +575,25 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_renders),         TEST(test_bad_image),
-        TEST(test_crashed),         TEST(test_aborted),
-        TEST(test_killed),          TEST(test_deadline),
-        TEST(test_slow_machine),    TEST(test_stuck),
-        TEST(test_held_up),         TEST(test_recycled),
+        TEST(test_renders),
+        TEST(test_bad_image),
+        TEST(test_crashed),
+
+        TEST(test_killed),
+        TEST(test_deadline),
+        TEST(test_slow_machine),
+        TEST(test_stuck),
+        TEST(test_held_up),
+        TEST(test_recycled),
+        TEST(test_cached),
         TEST(test_short_of_memory),
-        TEST(test_idle_killed),     TEST(test_program_away),
-        TEST(test_killed_at_start), TEST(test_always_killed_at_start),
+        TEST(test_idle_killed),
+        TEST(test_program_away),
+        TEST(test_killed_at_start),
+        TEST(test_always_killed_at_start),
         TEST(test_killed_before_all_stood),
-        TEST(test_no_worker),       TEST(test_no_program),
+        TEST(test_no_worker),
+        TEST(test_no_program),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
