@@ -14,6 +14,8 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <inttypes.h>
+#include <limits.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -56,7 +58,10 @@ void herd_fail(const char *format, ...)
 
 void herd_begin(struct herd *herd, const char *loaderd)
 {
-    *herd = (struct herd){.root = "/tmp/augstream-herd-XXXXXX", .loaderd = loaderd};
+    static char program[PATH_MAX];
+    if (!realpath(loaderd, program))
+        herd_fail("%s: %s", loaderd, strerror(errno));
+    *herd = (struct herd){.root = "/tmp/augstream-herd-XXXXXX", .loaderd = program};
     if (!mkdtemp(herd->root))
         herd_fail("%s: %s", herd->root, strerror(errno));
     snprintf(scratch, sizeof scratch, "%s", herd->root);
@@ -83,6 +88,18 @@ static void write_text(const char *path, const char *text)
     auto_fclose FILE *f = fopen(path, "w");
     if (!f || fputs(text, f) < 0)
         herd_fail("%s: %s", path, strerror(errno));
+}
+
+void herd_keys(struct herd *herd)
+{
+    char command[4 * PATH_BYTES];
+    snprintf(command, sizeof command,
+             "cd '%s' && '%.900s' keygen --out loader >/dev/null && '%.900s' keygen --out trainer "
+             ">/dev/null && mkdir clients && cp trainer clients/",
+             herd->root, herd->loaderd, herd->loaderd);
+    if (system(command) != 0)
+        herd_fail("keys cannot be made: %s", command);
+    herd->curve = true;
 }
 
 static void picture_path(const struct herd *herd, const char *folder, uint32_t number, char *ret)
@@ -163,16 +180,23 @@ static void loader_path(const struct herd_loader *loader, const char *end, char 
 
 void herd_endpoint(const struct herd_loader *loader, char *ret, size_t cap)
 {
-    snprintf(ret, cap, "ipc://%s/%s.sock", loader->herd->root, loader->name);
+    if (loader->herd->curve)
+        snprintf(ret, cap, "tcp://127.0.0.1:%u", loader->port);
+    else
+        snprintf(ret, cap, "ipc://%s/%s.sock", loader->herd->root, loader->name);
 }
 
 static void loader_configure(const struct herd_loader *loader, const char *path)
 {
-    char text[2048], endpoint[PATH_BYTES];
+    char text[2048], endpoint[PATH_BYTES], keys[PATH_BYTES] = "";
+    const char *root = loader->herd->root;
     herd_endpoint(loader, endpoint, sizeof endpoint);
+    if (loader->herd->curve)
+        snprintf(keys, sizeof keys, "curve: {secret: %s/loader_secret, clients: %s/clients}\n",
+                 root, root);
     snprintf(text, sizeof text,
-             "listen: %s\nlog: debug\nbad_rate_max: 0.5\n%s\ndatasets:\n  set: {path: %s/%s}\n",
-             endpoint, loader->lines, loader->herd->root, loader->folder);
+             "listen: %s\n%slog: debug\nbad_rate_max: 0.5\n%s\ndatasets:\n  set: {path: %s/%s}\n",
+             endpoint, keys, loader->lines, root, loader->folder);
     write_text(path, text);
 }
 
@@ -228,16 +252,38 @@ void herd_loader_end(struct herd_loader *loader)
         herd_fail("loader %s ended with status %x at SIGTERM", loader->name, (unsigned)status);
 }
 
+static int socket_connect(const struct sockaddr *at, socklen_t len)
+{
+    auto_close int fd = socket(at->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    return fd < 0 ? -1 : connect(fd, at, len);
+}
+
 bool herd_loader_serves(const struct herd_loader *loader)
 {
+    if (loader->herd->curve) {
+        struct sockaddr_in at = {.sin_family = AF_INET,
+                                 .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                                 .sin_port = htons(loader->port)};
+        return socket_connect((const struct sockaddr *)&at, sizeof at) == 0;
+    }
     char path[PATH_BYTES];
     loader_path(loader, ".sock", path);
     struct sockaddr_un at = {.sun_family = AF_UNIX};
     if (strlen(path) >= sizeof at.sun_path)
         herd_fail("%s: too long for a socket", path);
     memcpy(at.sun_path, path, strlen(path));
-    auto_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    return fd >= 0 && connect(fd, (const struct sockaddr *)&at, sizeof at) == 0;
+    return socket_connect((const struct sockaddr *)&at, sizeof at) == 0;
+}
+
+uint16_t herd_port(void)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof at;
+    auto_close int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (const struct sockaddr *)&at, sizeof at) < 0 ||
+        getsockname(fd, (struct sockaddr *)&at, &len) < 0)
+        herd_fail("no port: %s", strerror(errno));
+    return ntohs(at.sin_port);
 }
 
 uint32_t herd_children(pid_t parent, pid_t *ret, uint32_t cap)

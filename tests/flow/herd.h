@@ -8,6 +8,7 @@
 
 #include "common/digest.h"
 #include "common/omega.h"
+#include "trainer/recipe.h"
 #include "trainer/recv.h"
 
 #include <stdbool.h>
@@ -21,10 +22,14 @@ void herd_fail(const char *format, ...) __attribute__((format(printf, 1, 2), nor
 struct herd {
     char root[64];
     const char *loaderd; /* path of augstream-loaderd */
+    bool curve;          /* herd_keys was called: tcp and keys in place of ipc */
 };
 
 void herd_begin(struct herd *herd, const char *loaderd);
 void herd_end(struct herd *herd);
+
+/* Makes keys, of the loaders and of the receivers, who are the only ones let in. */
+void herd_keys(struct herd *herd);
 
 /* ROOT/folder with n pictures of 64 pixels in two classes, and beside them, when bad, one file in
  * twelve that cannot be decoded. The same n gives the same files, byte for byte. */
@@ -45,8 +50,10 @@ struct herd_loader {
     const char *lines;  /* more lines for its configuration */
     pid_t pid;          /* 0: not running */
     bool stopped;
+    uint16_t port; /* with keys; herd_port */
 };
 
+uint16_t herd_port(void);                           /* of 127.0.0.1, which nobody has now */
 void herd_loader_start(struct herd_loader *loader); /* does not wait */
 void herd_loader_kill(struct herd_loader *loader);
 void herd_loader_stop(struct herd_loader *loader, bool stop); /* SIGSTOP, SIGCONT */
@@ -85,6 +92,8 @@ struct herd_receiver_config {
     uint64_t batches; /* it ends after so many */
     bool credited;    /* takes a batch only for each one granted */
     bool blind;       /* makes no digests */
+    bool curve;
+    struct recipe_keys keys; /* with curve */
     enum herd_fault fault;
 };
 
@@ -97,6 +106,9 @@ struct herd_receiver {
 
 void herd_receiver_start(struct herd_receiver *receiver, const struct herd_receiver_config *config);
 void herd_grant(struct herd_receiver *receiver, uint32_t batches);
+
+/* Fills in keys, where the herd has some. */
+void herd_receiver_keys(const struct herd *herd, struct herd_receiver_config *config);
 
 /* Takes `n` batches of a spec in this process, as a trainer that comes and goes. */
 void herd_visit(const struct herd_receiver_config *config, uint32_t n);

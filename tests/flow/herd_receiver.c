@@ -64,6 +64,7 @@ static void connect_to(const struct herd_receiver_config *config, struct recv **
 {
     const struct recv_config recv_config = {.spec = &config->spec,
                                             .endpoints = &config->endpoints,
+                                            .keys = config->curve ? &config->keys : NULL,
                                             .window = config->window,
                                             .deadline_s = config->deadline_s,
                                             .retry_s = 60,
@@ -117,12 +118,21 @@ static int run(const struct herd_receiver_config *config, int records, int credi
     return rc;
 }
 
+void herd_receiver_keys(const struct herd *herd, struct herd_receiver_config *config)
+{
+    config->curve = herd->curve;
+    config->keys.server.n = 1;
+    snprintf(config->keys.server.v[0], CONF_STR_MAX, "%s/loader", herd->root);
+    snprintf(config->keys.secret, CONF_STR_MAX, "%s/trainer_secret", herd->root);
+}
+
 void herd_receiver_config(const struct herd_loader *loader, uint64_t seed, uint32_t batch,
                           struct herd_receiver_config *ret)
 {
     *ret = (struct herd_receiver_config){
         .endpoints.n = 1, .window = 3, .deadline_s = 20, .batches = UINT64_MAX, .blind = true};
     herd_spec(seed, batch, &ret->spec);
+    herd_receiver_keys(loader->herd, ret);
     herd_endpoint(loader, ret->endpoints.v[0], CONF_STR_MAX);
 }
 

@@ -4,8 +4,10 @@
  * order that the seed fixes. The next blow falls when batches have come, or when none came for a
  * while because both loaders are down or stopped. Afterwards one loader that nobody disturbs makes
  * the same batches. Prints what was done and how many batches were lost, doubled and mismatched;
- * exit code 1 unless all three are 0.
- *   storm [--loader-kills N] [--worker-kills N] [--stops N] [--seed S] [--plant K] LOADERD
+ * exit code 1 unless all are 0.
+ *   storm [--loader-kills N] [--worker-kills N] [--stops N] [--seed S] [--plant K] [--curve 1]
+ * LOADERD
+ * --curve 1: over tcp, encrypted, with keys on both sides.
  * --plant makes something be wrong, which must be found: 1 a receiver drops a batch, 2 one takes a
  * batch twice, 3 a loader's dataset has other pixels under the same names and sizes. */
 #include "herd.h"
@@ -42,8 +44,8 @@ struct place {
 };
 
 struct storm {
-    uint64_t wanted[BLOWS], seed, plant; /* from the command line */
-    uint64_t blows, batches;             /* of them all; for each receiver */
+    uint64_t wanted[BLOWS], seed, plant, curve; /* from the command line */
+    uint64_t blows, batches;                    /* of them all; for each receiver */
     struct herd herd;
     struct herd_loader loaders[LOADERS];
     struct herd_receiver receivers[RECEIVERS];
@@ -64,6 +66,7 @@ static void receiver_begin(struct storm *s, struct herd_receiver *receiver, uint
     struct herd_receiver_config config = {
         .window = WINDOW, .deadline_s = 1, .batches = s->batches, .credited = loaders > 1};
     herd_spec(s->seed * RECEIVERS + number, BATCH, &config.spec);
+    herd_receiver_keys(&s->herd, &config);
     config.endpoints.n = loaders;
     for (uint32_t i = 0; i < loaders; i++)
         herd_endpoint(&s->loaders[i], config.endpoints.v[i], CONF_STR_MAX);
@@ -304,6 +307,8 @@ static void begin(struct storm *s)
                                              .name = names[i],
                                              .folder = i == 0 ? "one" : "two",
                                              .lines = "workers: 2\nslots: 8\nslot_mib: 4"};
+        if (s->curve)
+            s->loaders[i].port = herd_port();
         herd_plant(&s->herd, s->loaders[i].folder, SAMPLES, true);
         if (i == 1 && s->plant == PLANT_PIXELS)
             herd_falsify(&s->herd, s->loaders[i].folder);
@@ -326,14 +331,17 @@ int main(int argc, char **argv)
         {"stops", &s.wanted[STOP]},
         {"seed", &s.seed},
         {"plant", &s.plant},
+        {"curve", &s.curve},
     };
     if (herd_options(argc, argv, options, ARRAY_LEN(options)) != 1 || s.plant >= PLANTS)
         herd_fail("usage: storm [--loader-kills N] [--worker-kills N] [--stops N] [--seed S] "
-                  "[--plant 0..3] LOADERD");
+                  "[--plant 0..3] [--curve 0|1] LOADERD");
     s.dice.state = s.seed;
     s.blows = s.wanted[KILL_LOADER] + s.wanted[KILL_WORKER] + s.wanted[STOP];
     s.batches = s.blows * GRANT + SAMPLES / BATCH;
     herd_begin(&s.herd, argv[1]);
+    if (s.curve)
+        herd_keys(&s.herd);
     begin(&s);
     double begin_s = stat_now();
     rage(&s);
