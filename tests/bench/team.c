@@ -20,7 +20,10 @@ struct team {
     uv_loop_t loop;
     struct pool *pool;
     struct metrics metrics;
+    struct gallery *gallery;
     struct crew *crew;
+    struct source source; /* what the gallery wants of a dataset: its fingerprint */
+    struct dataset dataset;
     struct session sessions[TEAM_SPECS_MAX];
     uint32_t slot, done, batch;
     bool busy[WIRE_BATCH_MAX]; /* positions of the slot that a worker writes to */
@@ -50,16 +53,23 @@ static int open_crew(struct team *team)
         struct slot_layout layout;
         slot_layout(&config->specs[i], config->specs[i].batch, &layout);
         bytes = layout.bytes > bytes ? layout.bytes : bytes;
-        team->sessions[i] = (struct session){.index = i, .generation = 1, .spec = config->specs[i]};
+        team->sessions[i] = (struct session){.index = i,
+                                             .generation = 1,
+                                             .spec = config->specs[i],
+                                             .dataset = config->cache_mib ? &team->dataset : NULL};
     }
     int rc = pool_new(&(struct pool_config){.slots = 1, .slot_bytes = bytes}, &team->pool);
     rc = rc < 0 ? rc : pool_take(team->pool, &team->slot);
+    if (rc == 0 && config->cache_mib > 0)
+        rc = gallery_new((size_t)config->cache_mib << 20, &team->metrics, &team->gallery);
     if (rc < 0)
         return rc;
+    team->dataset.source = &team->source;
     const struct crew_config crew = {.loop = &team->loop,
                                      .program = config->program,
                                      .workers = config->workers,
                                      .pool = team->pool,
+                                     .gallery = team->gallery,
                                      .metrics = &team->metrics,
                                      .deadline_s = DEADLINE_S,
                                      .stall_s = 2 * DEADLINE_S,
@@ -108,6 +118,7 @@ void team_free(struct team *team)
         pool_unref(team->pool, team->slot);
         pool_free(team->pool);
     }
+    gallery_free(team->gallery);
     uv_loop_close(&team->loop);
     free(team);
 }

@@ -17,7 +17,8 @@ struct team_config {
     uint32_t workers;
     const struct photos *photos;
     const struct spec *specs;
-    uint32_t n_specs; /* at most TEAM_SPECS_MAX; each with the same batch */
+    uint32_t n_specs;   /* at most TEAM_SPECS_MAX; each with the same batch */
+    uint32_t cache_mib; /* of decoded pictures, which are those of one dataset; 0: none */
 };
 
 struct team;
