@@ -41,7 +41,6 @@ void batch_begin(struct batch *batch, struct session *session, uint32_t epoch, u
     batch->state = BATCH_MAKING;
     batch->session = session;
     batch->generation = session->generation;
-    batch->told = false;
     batch->epoch = epoch;
     batch->index = index;
     batch->slot = slot;

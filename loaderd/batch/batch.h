@@ -52,7 +52,6 @@ struct batch {
     struct order order;
 
     uint64_t generation; /* of the session: a kept batch does not hold it */
-    bool told;           /* it was handed over before: observers have seen it */
     uint32_t users;      /* requests that want it */
     uint32_t flying; /* samples at a worker, which writes into the slot */
     uint32_t placed; /* samples that stand */

@@ -139,7 +139,6 @@ static struct batch *take_again(struct dispatch *dispatch, struct batch *batch)
     }
     TAILQ_REMOVE(&dispatch->handed, batch, next);
     batch->state = BATCH_FINISHED;
-    batch->told = true;
     TAILQ_INSERT_TAIL(&dispatch->finished, batch, next);
     return batch;
 }

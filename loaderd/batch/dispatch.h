@@ -50,8 +50,7 @@ void dispatch_keep_none(struct dispatch *dispatch);
 bool dispatch_busy(const struct dispatch *dispatch);
 
 /* The next batch that is sealed, or has failed (batch->error), for users who have not had it; NULL
- * when there is none. It stays until its users have released it. batch->told: it was given out
- * before, to others. */
+ * when there is none. It stays until its users have released it. */
 struct batch *dispatch_finished(struct dispatch *dispatch);
 
 #endif

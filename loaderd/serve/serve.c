@@ -227,7 +227,7 @@ static void take_finished(struct serve *serve)
     struct requests *requests = &serve->protocol.requests;
     struct batch *batch;
     while ((batch = dispatch_finished(serve->config.protocol.dispatch))) {
-        if (batch->error == 0 && !batch->told)
+        if (batch->error == 0)
             tap(serve, batch);
         struct request *request = TAILQ_FIRST(&requests->stages[REQUEST_WORKING]);
         while (request) {

@@ -143,7 +143,6 @@ static void test_kept(void **state)
     start(1);
     struct batch *batch = asked(0);
     assert_ptr_equal(finished(), batch);
-    assert_false(batch->told);
     const uint32_t crc = batch->header.frames[0].crc32c;
     dispatch_release(dispatch, batch);
     assert_int_equal(dispatch_kept(dispatch), 1);
@@ -151,7 +150,6 @@ static void test_kept(void **state)
     const uint64_t placed = session->placed;
     assert_ptr_equal(asked(0), batch);
     assert_ptr_equal(dispatch_finished(dispatch), batch); /* at once */
-    assert_true(batch->told);
     assert_ptr_equal(asked(0), batch); /* while the second user has it */
     assert_ptr_equal(dispatch_finished(dispatch), batch);
     assert_int_equal(batch->users, 2);

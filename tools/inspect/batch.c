@@ -140,6 +140,18 @@ static int files_write(const struct fetch *fetch, const struct options *o)
     return rc;
 }
 
+/* One line of what it is, and one for each position where another sample stands in for a bad one.
+ */
+static void tell(const char *out, const struct wire_batch *header)
+{
+    printf("%s: epoch %u batch %u, %u views of %u samples, %u substituted\n", out, header->epoch,
+           header->index, header->n_views, header->n_samples, header->n_substituted);
+    for (uint32_t i = 0; i < header->n_substituted; i++)
+        printf("position %u: another in place of sample %u, which is bad: %s\n",
+               header->substituted[i].position, header->substituted[i].sample,
+               wire_fault_name(header->substituted[i].fault));
+}
+
 int inspect_batch(int argc, char **argv)
 {
     struct options o = {0};
@@ -155,9 +167,7 @@ int inspect_batch(int argc, char **argv)
     if (!rc)
         rc = files_write(fetch, &o);
     if (!rc)
-        printf("%s: epoch %u batch %u, %u views of %u samples, %u substituted\n", o.out,
-               fetch->batch.header->epoch, fetch->batch.header->index, fetch->batch.header->n_views,
-               fetch->batch.header->n_samples, fetch->batch.header->n_substituted);
+        tell(o.out, fetch->batch.header);
     if (fetch)
         fetch_done(fetch);
     free(fetch);
