@@ -68,7 +68,9 @@ static const struct conf_option options[] = {
      .def = "folder",
      .help =
          "folder: one folder of images for each class; manifest: a CSV file of paths and labels; "
-         "cifar10, cifar100, cifar100-coarse, stl10: the binary files of these sets"},
+         "cifar10, cifar100, cifar100-coarse, stl10: the binary files of these sets; tar: shards "
+         "as "
+         "WebDataset names their files"},
     {.name = "datasets.*.split",
      .type = CONF_STR,
      .offset = offsetof(struct config_dataset, split),

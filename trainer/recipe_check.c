@@ -105,7 +105,7 @@ static int check_names(const struct recipe *r, const struct origin *o)
 
 /* Of datasets: the loader's. (test_recipe_check holds them against each other.) */
 static const char *const formats[] = {
-    "folder", "manifest", "cifar10", "cifar100", "cifar100-coarse", "stl10",
+    "folder", "manifest", "cifar10", "cifar100", "cifar100-coarse", "stl10", "tar",
 };
 
 /* What the loader's own configuration would refuse, in a file that nobody has seen. */

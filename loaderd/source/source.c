@@ -21,6 +21,7 @@ const struct source_format source_formats[] = {
     {"cifar100", "CIFAR-100's binary files, fine labels; train, test", cifar100_list},
     {"cifar100-coarse", "the same with coarse labels", cifar100_coarse_list},
     {"stl10", "STL10's binary files; train, test, unlabeled, train+unlabeled", stl10_list},
+    {"tar", "shards as WebDataset names their files; a split is a folder", tar_list},
 };
 const size_t source_formats_n = ARRAY_LEN(source_formats);
 

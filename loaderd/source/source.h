@@ -106,5 +106,6 @@ int cifar10_list(const struct source_spec *spec, struct listing *listing);
 int cifar100_list(const struct source_spec *spec, struct listing *listing);
 int cifar100_coarse_list(const struct source_spec *spec, struct listing *listing);
 int stl10_list(const struct source_spec *spec, struct listing *listing);
+int tar_list(const struct source_spec *spec, struct listing *listing);
 
 #endif

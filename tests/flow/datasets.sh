@@ -14,7 +14,7 @@ daemon=
 trap '[ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true; wait; rm -rf "$dir"' EXIT
 
 python3 - "$dir" <<'EOF2'
-import csv, os, random, struct, sys, zlib
+import csv, io, os, random, struct, sys, tarfile, zlib
 
 root = sys.argv[1]
 draw = random.Random(20261125)
@@ -68,7 +68,27 @@ def folder(name, classes, side, n):
     return kept, "\n".join(names) + "\n\n"
 
 
+def shards(name, kept):
+    """The PNG files of a folder in tars of 16, in each of three forms, with labels in either place."""
+    order = [f"{root}/{name}/class-{label:03}/{i:04}.png" for i, (label, _) in enumerate(kept)]
+    os.makedirs(f"{root}/{name}-tar")
+    for first in range(0, len(order), 16):
+        form = (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT)[first // 16]
+        with tarfile.open(f"{root}/{name}-tar/s-{first // 16:03}.tar", "w", format=form) as t:
+            for i in range(first, min(first + 16, len(order))):
+                key = f"some/folder/{'long-' * (30 * (i % 3))}{i}"  # beyond what ustar's name holds
+                if form == tarfile.USTAR_FORMAT:
+                    key = f"some/{'f' * 60 * (i % 3)}/{i:040}"
+                label = kept[i][0]
+                cls = (".json", b'{"label": %d}' % label) if i % 2 else (".cls", b"%d" % label)
+                for ending, data in ((".png", open(order[i], "rb").read()), cls):
+                    info = tarfile.TarInfo(key + ending)
+                    info.size = len(data)
+                    t.addfile(info, io.BytesIO(data))
+
+
 kept, names = folder("small", 10, 32, 40)
+shards("small", kept)
 for b in range(5):
     write(f"{root}/cifar10/data_batch_{b + 1}.bin",
           *[bytes([label]) + by_rows(planes) for label, planes in kept[8 * b:8 * b + 8]])
@@ -79,6 +99,7 @@ write(f"{root}/cifar100/train.bin", *[bytes([label // 5, label]) + by_rows(plane
 write(f"{root}/cifar100/fine_label_names.txt", names.encode())
 
 kept, names = folder("large", 10, 96, 40)
+shards("large", kept)
 write(f"{root}/stl10/train_X.bin", *[by_columns(planes) for _, planes in kept])
 write(f"{root}/stl10/train_y.bin", *[bytes([label + 1]) for label, _ in kept])
 write(f"{root}/stl10/class_names.txt", names.encode())
@@ -89,12 +110,14 @@ listen: [ipc://$dir/loader.sock]
 datasets:
   small: {path: $dir/small}
   small-manifest: {path: $dir/small.csv, format: manifest, split: train}
+  small-tar: {path: $dir/small-tar, format: tar}
   small-raw: {path: $dir/cifar10, format: cifar10}
   hundred: {path: $dir/hundred}
   hundred-manifest: {path: $dir/hundred.csv, format: manifest, split: train}
   hundred-raw: {path: $dir/cifar100, format: cifar100, split: train}
   large: {path: $dir/large}
   large-manifest: {path: $dir/large.csv, format: manifest, split: train}
+  large-tar: {path: "$dir/large-tar/s-{000..002}.tar", format: tar}
   large-raw: {path: $dir/stl10, format: stl10}
   some: {path: $dir, split: small, classes: $dir/some.txt}
   some-manifest: {path: $dir/small.csv, format: manifest, split: train, classes: $dir/some.txt}
@@ -113,7 +136,8 @@ daemon=$!
 
 equal=0
 for set in small hundred large some; do
-    for format in '' -manifest -raw; do
+    for format in '' -manifest -raw -tar; do
+        grep -q "^  $set$format: " "$dir/loaderd.yaml" || continue
         "$inspect" batch "ipc://$dir/loader.sock" --recipe "$dir/recipe.yaml" --set "data.dataset=$set$format" \
             --set "data.batch=$([ "$set" = some ] && echo 8 || echo 40)" \
             --epoch 4 --out "$dir/$set$format.safetensors" --omega "$dir/$set$format.jsonl" >/dev/null

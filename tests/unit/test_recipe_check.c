@@ -55,8 +55,8 @@ static const struct {
      "--set data.dataset: at most 63 bytes"},
     {"data.path=\"\"", "--set data.path: embedded loaders need"},
     {"data.dataset=a.b", "--set data.dataset: 'a.b': embedded, a name is of letters, digits"},
-    {"data.format=tar",
-     "--set data.format: no dataset format is called 'tar' (folder, cifar10, ...)"},
+    {"data.format=zip",
+     "--set data.format: no dataset format is called 'zip' (folder, cifar10, ...)"},
     {"data.loaders=[embedded, \"tcp://a:1\"]", "--set data.loaders: embedded stands alone"},
     {"data.loaders=[\"tcp://a:1\", embedded]", "--set data.loaders: embedded stands alone"},
     {"data.loaders=[\"http://a:1\"]", "--set data.loaders: http://a:1 is no endpoint"},
@@ -111,7 +111,7 @@ static void test_embedded(void **state)
         assert_int_equal(recipe_load(&r, NULL, sets, ARRAY_LEN(sets)), 0);
     }
     sets[1] = "data.dataset=a.b";
-    sets[2] = "data.format=tar";
+    sets[2] = "data.format=zip";
     sets[3] = "data.loaders=[\"tcp://a:1\"]";
     assert_int_equal(recipe_load(&r, NULL, sets, ARRAY_LEN(sets)), 0);
 }
