@@ -9,10 +9,18 @@
 
 static struct node node;
 
+/* Freed memory that is kept aside to catch its use would look like growth. */
+static void keep_nothing_aside(struct node *n)
+{
+    (void)n;
+    setenv("ASAN_OPTIONS", "quarantine_size_mb=1", 1);
+}
+
 static int setup(void **state)
 {
     (void)state;
     node_new(&node);
+    node.before_exec = keep_nothing_aside;
     return 0;
 }
 
@@ -182,6 +190,81 @@ static void test_ping_flood(void **state)
     node_end(&node);
 }
 
+/* What the daemon holds for itself, without the slots. */
+static long private_kib(void)
+{
+    char path[64], line[256];
+    long kib = 0;
+    snprintf(path, sizeof path, "/proc/%d/status", node.pid);
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    while (fgets(line, sizeof line, f))
+        if (sscanf(line, "RssAnon: %ld", &kib) == 1)
+            break;
+    fclose(f);
+    assert_true(kib > 0);
+    return kib;
+}
+
+enum { GROWTH_MAX_KIB = 2048 /* of buffers that a flood fills once */ };
+
+/* Ten thousand sessions, each of another spec: the table stays as large as it is. Who asks
+ * meanwhile keeps his own. */
+static void test_ten_thousand_sessions(void **state)
+{
+    (void)state;
+    start();
+    struct client *greedy = client_new(node.endpoint);
+    client_hello(greedy);
+    long before = 0;
+    for (uint64_t i = 0; i < 10000; i++) {
+        struct spec spec;
+        node_spec(&spec, 1000 + i);
+        client_ask_open(greedy, i + 1, &spec);
+        if (i % 50 < 49)
+            continue;
+        for (uint64_t k = 0; k < 50; k++)
+            client_expect(greedy, WIRE_SESSION_OPENED);
+        assert_same(client_get(good, 0, 0), first);
+        if (i == 999)
+            before = private_kib();
+    }
+    assert_true(private_kib() - before < GROWTH_MAX_KIB);
+    client_free(greedy);
+    assert_serving(&node);
+    node_end(&node);
+}
+
+/* Batches asked for by the thousand and called off again, by a peer that reads no answer. It is
+ * answered as far as its window and its queue go; the others get theirs, and when it has gone
+ * nothing is left of it. */
+static void test_get_and_cancel_flood(void **state)
+{
+    (void)state;
+    start();
+    struct client *large = large_client();
+    int deaf = raw_connect();
+    raw_greet(deaf);
+    long before = 0;
+    for (uint32_t i = 0; i < 20000; i++) {
+        struct wire_message cancel = {.type = WIRE_CANCEL, .cancel = {.request = i - i % 3}};
+        raw_ask(deaf, large, i, i % 6);
+        if (i % 2)
+            raw_pack(deaf, &cancel);
+        if (i % 1000 == 0)
+            assert_same(client_get(good, 0, 0), first);
+        if (i == 2000)
+            before = private_kib();
+    }
+    assert_serving(&node);
+    assert_true(private_kib() - before < GROWTH_MAX_KIB);
+    close(deaf);
+    client_free(large);
+    node_hear(&node, "STATUS=", " 0 requests outstanding");
+    assert_serving(&node);
+    node_end(&node);
+}
+
 /* --- peers that stand still, vanish, and are many --- */
 
 /* In a process of its own: asks for `n` batches, says so, and waits to be killed. */
@@ -319,9 +402,15 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_not_zeromq),      TEST(test_never_reads),     TEST(test_one_slot),
-        TEST(test_ping_flood),      TEST(test_frozen_trainers), TEST(test_vanishing),
+        TEST(test_not_zeromq),
+        TEST(test_never_reads),
+        TEST(test_one_slot),
+        TEST(test_ping_flood),
+        TEST(test_frozen_trainers),
+        TEST(test_vanishing),
         TEST(test_few_descriptors),
+        TEST(test_ten_thousand_sessions),
+        TEST(test_get_and_cancel_flood),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
