@@ -32,6 +32,8 @@ enum {
     KEEPALIVE_PROBE_S = 5,
     KEEPALIVE_PROBES = 3,
     WAIT_LINKS_MAX = 256,
+    CURVE_MESSAGE =
+        33, /* bytes around each frame: name, nonce, box, flags (RFC 26); limits see them */
     ZAP_ENFORCE_DOMAIN = 93, /* zmq.h 4.3.4 names it in its drafts only; the library has it */
 };
 
@@ -151,7 +153,8 @@ static int link_configure(struct link *link)
         if ((rows[i].type < 0 || rows[i].type == kind->type) &&
             zmq_setsockopt(link->socket, rows[i].option, &rows[i].value, sizeof(int)) < 0)
             return zmq_fail(link->endpoint, "cannot configure");
-    if (zmq_setsockopt(link->socket, ZMQ_MAXMSGSIZE, &kind->frame_in_max, sizeof(int64_t)) < 0 ||
+    const int64_t frame_max = kind->frame_in_max + (link->curve ? CURVE_MESSAGE : 0);
+    if (zmq_setsockopt(link->socket, ZMQ_MAXMSGSIZE, &frame_max, sizeof frame_max) < 0 ||
         (kind->type == ZMQ_SUB && zmq_setsockopt(link->socket, ZMQ_SUBSCRIBE, "", 0) < 0))
         return zmq_fail(link->endpoint, "cannot configure");
     return 0;

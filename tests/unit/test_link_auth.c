@@ -141,6 +141,29 @@ static void test_let_in(void **state)
     link_close(router);
 }
 
+/* The limits are of what is said, not of what it becomes on the way. */
+static void test_largest(void **state)
+{
+    (void)state;
+    char endpoint[LINK_ENDPOINT_MAX];
+    auto_free char *large = calloc(1, WIRE_FRAME_MAX);
+    assert_non_null(large);
+    struct link *router = listen_tcp(endpoint);
+    struct link *dealer = dial(endpoint, &alice, server.public_key);
+    assert_int_equal(link_send(dealer, NULL, large, WIRE_CONTROL_MAX, NULL, 0), 0);
+    assert_int_equal(link_wait(&router, 1, PATIENCE_MS), 1);
+    assert_int_equal(link_receive(router, &got), 0);
+    assert_int_equal(got.body_len, WIRE_CONTROL_MAX);
+    const struct link_frame frame = {.data = large, .len = WIRE_FRAME_MAX};
+    assert_int_equal(link_send(router, &got.peer, "b", 1, &frame, 1), 0);
+    assert_int_equal(link_wait(&dealer, 1, PATIENCE_MS), 1);
+    assert_int_equal(link_receive(dealer, &got), 0);
+    assert_int_equal(got.n_frames, 1);
+    assert_int_equal(got.frames[0].len, WIRE_FRAME_MAX);
+    link_close(dealer);
+    link_close(router);
+}
+
 /* Whoever has no key of the list gets nothing, is told why, and is counted. */
 static void test_kept_out(void **state)
 {
@@ -428,9 +451,9 @@ int main(void)
 {
 #define ONE(test) cmocka_unit_test_setup_teardown(test, fresh, stale)
     const struct CMUnitTest tests[] = {
-        ONE(test_let_in),  ONE(test_kept_out), ONE(test_again),
-        ONE(test_revoked), ONE(test_tap),      ONE(test_ipc),
-        ONE(test_lists),   ONE(test_requests), ONE(test_strangers),
+        ONE(test_let_in),   ONE(test_largest),   ONE(test_kept_out), ONE(test_again),
+        ONE(test_revoked),  ONE(test_tap),       ONE(test_ipc),      ONE(test_lists),
+        ONE(test_requests), ONE(test_strangers),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
