@@ -49,6 +49,7 @@ void batch_begin(struct batch *batch, struct session *session, uint32_t epoch, u
     slot_layout(spec, batch->n, &batch->layout);
     order_init(&batch->order, session->dataset->source->samples, spec->seed, epoch, spec->shuffle);
     batch->users = batch->flying = batch->placed = 0;
+    batch->due = batch->due_step = 0;
     batch->error = 0;
     batch->error_text[0] = 0;
     batch->ring_first = batch->ring_n = 0;
@@ -57,6 +58,18 @@ void batch_begin(struct batch *batch, struct session *session, uint32_t epoch, u
         batch->cells[i] = (struct batch_cell){.scheduled = sample, .sample = sample, .label = -1};
         ring_push_back(batch, i);
     }
+}
+
+void batch_due(struct batch *batch, uint64_t served, uint64_t bytes)
+{
+    if (batch->due_step == 0 || served < batch->due)
+        batch->due = served;
+    batch->due_step = bytes / batch->n;
+}
+
+uint64_t batch_due_key(const struct batch *batch)
+{
+    return batch->due + (batch->n - batch->ring_n) * batch->due_step;
 }
 
 /* The sample of a position is bad: on to its next stand-in. */

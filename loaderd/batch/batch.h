@@ -51,11 +51,12 @@ struct batch {
     struct slot_layout layout;
     struct order order;
 
-    uint64_t generation; /* of the session: a kept batch does not hold it */
-    uint32_t users;      /* requests that want it */
-    uint32_t flying; /* samples at a worker, which writes into the slot */
-    uint32_t placed; /* samples that stand */
-    int error;       /* 0, or why it cannot be made; error_text says it */
+    uint64_t generation;    /* of the session: a kept batch does not hold it */
+    uint64_t due, due_step; /* what its users had been served before it; for each sample */
+    uint32_t users;         /* requests that want it */
+    uint32_t flying;        /* samples at a worker, which writes into the slot */
+    uint32_t placed;        /* samples that stand */
+    int error;              /* 0, or why it cannot be made; error_text says it */
     char error_text[WIRE_TEXT_MAX];
 
     uint32_t ring_first, ring_n; /* a ring of positions that wait for a worker */
@@ -71,6 +72,11 @@ struct batch {
 /* Every position of the batch goes to the ring. index must be inside the epoch. Keeps `number`. */
 void batch_begin(struct batch *batch, struct session *session, uint32_t epoch, uint32_t index,
                  uint32_t slot);
+
+/* One more user wants it, who had been served so many bytes before; it has so many. Samples of the
+ * least key are rendered first. 0 without users who said so: then the oldest batch is first. */
+void batch_due(struct batch *batch, uint64_t served, uint64_t bytes);
+uint64_t batch_due_key(const struct batch *batch); /* of the next sample that waits */
 
 /* The next position that waits, as a task (ticket left 0). -EAGAIN when none waits; -ENODATA when a
  * position ran out of stand-ins. */

@@ -222,36 +222,37 @@ void dispatch_release(struct dispatch *dispatch, struct batch *batch)
     }
 }
 
-/* Gives as many of one batch's samples as are taken; false when there is no room for more. */
+/* Gives one of the batch's samples; false when there is no room for it. */
 static bool feed(struct batch *batch, dispatch_submit_fn submit, void *submit_hint)
 {
-    for (;;) {
-        struct task_render task;
-        int r = batch_next(batch, &task);
-        if (r == -EAGAIN)
-            return true;
-        if (r < 0) {
-            fail(batch, r);
-            return true;
-        }
-        task.ticket = (uint64_t)batch->number << 32 | task.position;
-        if (submit(submit_hint, batch->session, &task) < 0) {
-            batch_return(batch, task.position);
-            return false;
-        }
+    struct task_render task;
+    int r = batch_next(batch, &task);
+    if (r < 0) {
+        fail(batch, r);
+        return true;
     }
+    task.ticket = (uint64_t)batch->number << 32 | task.position;
+    if (submit(submit_hint, batch->session, &task) == 0)
+        return true;
+    batch_return(batch, task.position);
+    return false;
+}
+
+/* Whose sample is due: the oldest of those with the least key. */
+static struct batch *first_due(struct dispatch *dispatch)
+{
+    struct batch *batch, *first = NULL;
+    TAILQ_FOREACH(batch, &dispatch->making, next)
+    if (batch->ring_n > 0 && (!first || batch_due_key(batch) < batch_due_key(first)))
+        first = batch;
+    return first;
 }
 
 void dispatch_feed(struct dispatch *dispatch, dispatch_submit_fn submit, void *submit_hint)
 {
-    struct batch *batch = TAILQ_FIRST(&dispatch->making);
-    bool room = true;
-    while (batch && room) {
-        struct batch *next = TAILQ_NEXT(batch, next);
-        room = feed(batch, submit, submit_hint);
+    struct batch *batch;
+    while ((batch = first_due(dispatch)) && feed(batch, submit, submit_hint))
         settle(dispatch, batch); /* it may have failed */
-        batch = next;
-    }
 }
 
 /* A worker's death, its slowness or its own trouble say little about the image: try once more. */

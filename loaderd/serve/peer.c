@@ -39,6 +39,19 @@ struct peer *peer_meet(struct peers *peers, uint32_t link, const struct link_pee
     return peer;
 }
 
+void peer_wakes(const struct peers *peers, struct peer *peer)
+{
+    uint64_t least = UINT64_MAX;
+    for (uint32_t i = 0; i < PEERS_MAX; i++) {
+        const struct peer *other = &peers->list[i];
+        if (other->used && other->outstanding + other->holding > 0 && other->served < least)
+            least = other->served;
+    }
+    if (least != UINT64_MAX && least > peer->begun)
+        peer->begun = least;
+    peer->served = peer->begun;
+}
+
 void peer_forget(struct peer *peer)
 {
     assert(peer->outstanding == 0 && peer->holding == 0);

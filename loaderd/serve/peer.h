@@ -17,9 +17,11 @@ struct peer {
     bool stalled; /* its queue was full in this turn */
     uint32_t link;
     struct link_peer name;
-    uint32_t outstanding; /* requests not yet answered */
-    uint32_t holding;     /* batches: those of its requests that are being made or are ready, and
-                             those on their way to it, whose slots ZeroMQ has not given back */
+    uint32_t outstanding;   /* requests not yet answered */
+    uint32_t holding;       /* batches: those of its requests that are being made or are ready, and
+                               those on their way to it, whose slots ZeroMQ has not given back */
+    uint64_t begun, served; /* bytes of batches begun for it, and of those that are made; or what
+                               stands for them: see peer_wakes */
     uint64_t last_use;
 };
 
@@ -33,6 +35,10 @@ struct peer *peer_find(struct peers *peers, uint32_t link, const struct link_pee
 
 /* The peer, made known if it was not; NULL when all places are taken by peers that wait or hold. */
 struct peer *peer_meet(struct peers *peers, uint32_t link, const struct link_peer *name);
+
+/* A peer without requests and batches begins to ask: it may not use up what it did not ask for
+ * before, and starts level with the peer in work that was served least. */
+void peer_wakes(const struct peers *peers, struct peer *peer);
 
 void peer_forget(struct peer *peer); /* it must have nothing of ours */
 uint32_t peers_count(const struct peers *peers);

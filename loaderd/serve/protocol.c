@@ -161,6 +161,8 @@ static bool on_get_batch(struct protocol *protocol, const struct protocol_from *
     enum wire_code code = get_batch_check(protocol, session, peer, message);
     if (code != WIRE_OK)
         return refuse(protocol, id, code, ret);
+    if (peer->outstanding + peer->holding == 0)
+        peer_wakes(&protocol->peers, peer);
     struct request *request = request_begin(&protocol->requests, peer, id, session);
     assert(request); /* there are as many as all windows together */
     request->epoch = message->get_batch.epoch;

@@ -48,6 +48,8 @@ static void move(struct requests *requests, struct request *request, enum reques
 
 void request_move(struct requests *requests, struct request *request, enum request_stage stage)
 {
+    if (request->stage == REQUEST_WORKING)
+        request->peer->served += request->bytes;
     request->peer->holding += holds_batch(stage);
     request->peer->holding -= holds_batch(request->stage);
     move(requests, request, stage);
@@ -65,6 +67,7 @@ struct request *request_begin(struct requests *requests, struct peer *peer, uint
     request->id = id;
     request->session = session;
     request->batch = NULL;
+    request->bytes = 0;
     session_ref(session);
     peer->outstanding++;
     requests->outstanding++;

@@ -30,6 +30,7 @@ struct request {
     struct session *session;
     uint32_t epoch, index;
     struct batch *batch; /* NULL while waiting */
+    uint64_t bytes;      /* of it, for the account of its peer */
 };
 TAILQ_HEAD(request_list, request);
 

@@ -239,21 +239,33 @@ static void take_finished(struct serve *serve)
     }
 }
 
-/* Slots for those who wait and hold less than a window: first come, first served. */
+/* Of those who wait and hold less than a window: a request of the peer that was served least. */
+static struct request *next_waiting(struct serve *serve)
+{
+    struct request *request, *best = NULL;
+    TAILQ_FOREACH(request, &serve->protocol.requests.stages[REQUEST_WAITING], next)
+    if (request->peer->holding < serve->config.protocol.window &&
+        (!best || request->peer->begun < best->peer->begun))
+        best = request;
+    return best;
+}
+
+/* Slots, and then workers, go to whoever was served least: one peer's large or many batches keep no
+ * other one waiting for longer than its own share takes. */
 static void start_waiting(struct serve *serve)
 {
-    struct requests *requests = &serve->protocol.requests;
-    struct request *request = TAILQ_FIRST(&requests->stages[REQUEST_WAITING]);
+    struct request *request;
     serve->starved = false;
-    while (request && !serve->starved) {
-        struct request *next = TAILQ_NEXT(request, next);
-        if (request->peer->holding < serve->config.protocol.window) {
-            serve->starved = dispatch_ask(serve->config.protocol.dispatch, request->session,
-                                          request->epoch, request->index, &request->batch) < 0;
-            if (!serve->starved)
-                request_move(requests, request, REQUEST_WORKING);
-        }
-        request = next;
+    while (!serve->starved && (request = next_waiting(serve))) {
+        struct peer *peer = request->peer;
+        serve->starved = dispatch_ask(serve->config.protocol.dispatch, request->session,
+                                      request->epoch, request->index, &request->batch) < 0;
+        if (serve->starved)
+            return;
+        request->bytes = spec_batch_bytes(&request->session->spec);
+        batch_due(request->batch, peer->begun, request->bytes);
+        peer->begun += request->bytes;
+        request_move(&serve->protocol.requests, request, REQUEST_WORKING);
     }
 }
 

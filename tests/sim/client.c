@@ -112,6 +112,9 @@ static int on_receive(void *hint, uint32_t loader, struct link_message *message)
         forget_request(c, loader, c->seen->error.request);
         break;
     case WIRE_WELCOME:
+        if (c->loader_epoch[loader] != c->seen->welcome.server_epoch)
+            forget_loader(c, loader); /* another daemon, and no event has said so yet */
+        c->loader_epoch[loader] = c->seen->welcome.server_epoch;
         c->loader_window[loader] = c->seen->welcome.window;
         break;
     case WIRE_DRAINING:

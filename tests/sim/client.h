@@ -49,6 +49,7 @@ struct client {
     const struct flavour *flavour; /* of the run, once it is known */
     struct recv_batch batch;
     uint32_t loader_window[CABLE_LOADERS_MAX];
+    uint64_t loader_epoch[CABLE_LOADERS_MAX];
     struct client_asked asked[CLIENT_ASKED_MAX];
     uint32_t n_asked;
     uint32_t lent; /* messages that fetch has */

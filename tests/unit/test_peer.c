@@ -58,8 +58,30 @@ static void test_full(void **state)
     assert_non_null(meet(&peers, 1001));
 }
 
+/* Who begins to ask starts level with the peer in work that was served least. */
+static void test_wakes(void **state)
+{
+    (void)state;
+    static struct peers all;
+    for (uint32_t i = 0; i < 4; i++)
+        all.list[i] = (struct peer){
+            .used = true, .begun = 100 * (i + 1) + 50 * (i > 0), .served = 100 * (i + 1)};
+    struct peer *peer = &all.list[0];
+    peer_wakes(&all, peer); /* nobody else is in work */
+    assert_int_equal(peer->served, 100);
+    all.list[3].outstanding = 1;
+    all.list[2].holding = 1;
+    peer_wakes(&all, peer);
+    assert_int_equal(peer->served, 300);
+    all.list[1].used = false;
+    peer->begun = 5000; /* what it had is not forgiven */
+    peer_wakes(&all, peer);
+    assert_int_equal(peer->served, 5000);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_known), cmocka_unit_test(test_full)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_known), cmocka_unit_test(test_full),
+                                       cmocka_unit_test(test_wakes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -212,6 +212,44 @@ static void test_shared(void **state)
     assert_int_equal(pool_idle(hand.pool), SLOTS);
 }
 
+/* Rendered by one pair of hands, sample after sample: a peer that asked for much does not keep
+ * another one waiting. */
+static struct {
+    uint32_t room, n, of[POOL_SLOTS_MAX];
+    uint64_t tickets[64];
+} hands;
+
+static int render_one(void *hint, const struct session *session, const struct task_render *task)
+{
+    (void)hint;
+    (void)session;
+    if (hands.n == hands.room)
+        return -EAGAIN;
+    hands.tickets[hands.n++] = task->ticket;
+    hands.of[task->slot]++;
+    return 0;
+}
+
+static void test_fair_workers(void **state)
+{
+    (void)state;
+    memset(&hands, 0, sizeof hands);
+    for (uint32_t i = 0; i < WINDOW; i++)
+        ask(1, 10 + i, i);
+    ask(2, 20, 9); /* which comes last, and is the first of its peer */
+    hands.room = 2 * HAND_BATCH;
+    dispatch_feed(hand.dispatch, render_one, NULL);
+    const struct batch *first = hand_batch(0), *theirs = hand_batch(9);
+    assert_int_equal(hands.of[first->slot], HAND_BATCH); /* half for each */
+    assert_int_equal(hands.of[theirs->slot], HAND_BATCH);
+    dispatch_release(hand.dispatch, (struct batch *)first);
+    dispatch_release(hand.dispatch, (struct batch *)theirs);
+    for (uint32_t i = 0; i < hands.n; i++)
+        dispatch_result(
+            hand.dispatch,
+            &(struct crew_result){.ticket = hands.tickets[i], .code = -ECANCELED, .text = ""});
+}
+
 /* A full queue keeps its own batches, in order, and nobody else's. */
 static void test_full_queue(void **state)
 {
@@ -473,11 +511,11 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_a_batch),    TEST(test_shared),          TEST(test_full_queue),
-        TEST(test_gone),       TEST(test_gone_at_a_reply), TEST(test_deaf),
-        TEST(test_jam),        TEST(test_few_slots),       TEST(test_failed),
-        TEST(test_unsendable), TEST(test_cancelled),       TEST(test_bad_messages),
-        TEST(test_drain),
+        TEST(test_a_batch),      TEST(test_shared),     TEST(test_full_queue),
+        TEST(test_fair_workers), TEST(test_gone),       TEST(test_gone_at_a_reply),
+        TEST(test_deaf),         TEST(test_jam),        TEST(test_few_slots),
+        TEST(test_failed),       TEST(test_unsendable), TEST(test_cancelled),
+        TEST(test_bad_messages), TEST(test_drain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
