@@ -57,12 +57,18 @@ static void forget_loader(struct client *c, uint32_t loader)
 static void saw_get(struct client *c, uint32_t loader)
 {
     const struct wire_message *m = c->seen;
+    double now_s = c->cable->now_s + c->clock_ahead_s;
+    /* What is overdue is no longer waited for, though an only loader is not told so. */
+    for (uint32_t i = c->n_asked; i-- > 0;)
+        if (now_s - c->asked[i].at_s >= c->deadline_s)
+            forget(c, i);
     forget_batch(c, m->get_batch.epoch, m->get_batch.index);
     assert(c->n_asked < CLIENT_ASKED_MAX);
     c->asked[c->n_asked++] = (struct client_asked){.request = m->get_batch.request,
                                                    .loader = loader,
                                                    .epoch = m->get_batch.epoch,
-                                                   .index = m->get_batch.index};
+                                                   .index = m->get_batch.index,
+                                                   .at_s = now_s};
     uint32_t out = 0,
              window = c->window < c->loader_window[loader] ? c->window : c->loader_window[loader];
     for (uint32_t i = 0; i < c->n_asked; i++)

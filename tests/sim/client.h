@@ -25,6 +25,7 @@ enum client_state {
 struct client_asked {
     uint64_t request;
     uint32_t loader, epoch, index;
+    double at_s; /* by the trainer's clock */
 };
 
 struct client {
