@@ -191,13 +191,16 @@ static void ended(struct herd_receiver *receiver)
 uint32_t herd_next(struct herd_receiver *receivers, uint32_t n, int timeout_ms,
                    struct herd_record *ret)
 {
+    static uint32_t turn; /* so that none is always first, and another one starves */
     struct pollfd polls[RECEIVERS_MAX];
     for (uint32_t i = 0; i < n; i++)
         polls[i] = (struct pollfd){.fd = receivers[i].records, .events = POLLIN};
     int r = poll(polls, n, timeout_ms);
     if (r < 0 && errno != EINTR)
         herd_fail("poll: %s", strerror(errno));
-    for (uint32_t i = 0; r > 0 && i < n; i++) {
+    turn++;
+    for (uint32_t k = 0; r > 0 && k < n; k++) {
+        const uint32_t i = (turn + k) % n;
         if (polls[i].revents == 0)
             continue;
         ssize_t got = read(receivers[i].records, ret, sizeof *ret);
