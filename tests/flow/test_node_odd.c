@@ -63,7 +63,7 @@ static void plant_odd(void)
         if (e->d_name[0] == '.')
             continue;
         assert_true(n_files < FILES_MAX && strlen(e->d_name) < GOLD_NAME);
-        snprintf(names[n_files++], GOLD_NAME, "%s", e->d_name);
+        snprintf(names[n_files++], GOLD_NAME, "%.*s", GOLD_NAME - 1, e->d_name);
     }
     closedir(dir);
     qsort(names, n_files, sizeof names[0], ascending);
