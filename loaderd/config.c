@@ -33,6 +33,12 @@ static const struct conf_option options[] = {
      .offset = AT(tap),
      .def = "\"\"",
      .help = "endpoint that publishes each batch's omega for augstream-inspect; empty: none"},
+    {.name = "http",
+     .type = CONF_STR,
+     .offset = AT(http),
+     .def = "\"\"",
+     .help = "where /metrics, /livez and /readyz are, on this machine only: tcp://127.0.0.1:9155; "
+             "empty: nowhere"},
     {.name = "insecure",
      .type = CONF_BOOL,
      .offset = AT(insecure),
@@ -285,6 +291,20 @@ static int check_dataset(const struct config_dataset *dataset, const char *path)
     return 0;
 }
 
+/* Whoever reaches the pages may read them, so only this machine may, whatever `insecure` says. */
+static int check_http(const struct config *config, const char *path)
+{
+    static const char tcp[] = "tcp://";
+    if (!config->http[0])
+        return 0;
+    if (endpoint_check(config->http, true) < 0)
+        return err_set(-EINVAL, "%s:%d: http: %s", path, conf_line("http"), err_text());
+    if (strncmp(config->http, tcp, strlen(tcp)) != 0 || !is_local(config->http))
+        return err_set(-EINVAL, "%s:%d: http: %s is no tcp endpoint of this machine alone", path,
+                       conf_line("http"), config->http);
+    return 0;
+}
+
 static int check_datasets(const struct config *config, const char *path)
 {
     if (config->n_datasets == 0)
@@ -307,11 +327,18 @@ static bool same_place(const char *a, const char *b)
 static int check_places(const struct config *config, const char *path)
 {
     const struct conf_strs *listen = &config->listen;
+    if (config->http[0] && same_place(config->http, config->tap))
+        return err_set(-EINVAL, "%s:%d: http: %s is the tap's place: give it one of its own", path,
+                       conf_line("http"), config->http);
     for (size_t i = 0; i < listen->n; i++) {
         for (size_t j = 0; j < i; j++)
             if (same_place(listen->v[i], listen->v[j]))
                 return err_set(-EINVAL, "%s:%d: listen: %s is there twice", path,
                                conf_line("listen"), listen->v[i]);
+        if (same_place(listen->v[i], config->http))
+            return err_set(-EINVAL,
+                           "%s:%d: http: %s is listened on already: give it a place of its own",
+                           path, conf_line("http"), config->http);
         if (same_place(listen->v[i], config->tap))
             return err_set(-EINVAL,
                            "%s:%d: tap: %s is listened on already: give it a place of its own",
@@ -348,8 +375,12 @@ int config_load(struct config *config, const char *path)
     if (r == 0 && config->tap[0])
         r = check_endpoint(config, path, "tap", config->tap);
     if (r == 0)
+        r = check_http(config, path);
+    if (r == 0)
         r = check_places(config, path);
     if (r == 0)
         r = check_curve(config, path);
+    if (r == 0 && snprintf(config->file, sizeof config->file, "%s", path) >= CONF_STR_MAX)
+        config->file[0] = 0; /* a name that long is read once */
     return r < 0 ? r : check_datasets(config, path);
 }

@@ -23,8 +23,10 @@ struct config_dataset {
 };
 
 struct config {
+    char file[CONF_STR_MAX];  /* that config_load read; "" = none */
     struct conf_strs listen;  /* endpoints */
     char tap[CONF_STR_MAX];   /* endpoint, "" = none */
+    char http[CONF_STR_MAX];  /* endpoint, "" = none */
     char state[CONF_STR_MAX]; /* a folder, "" = none */
     bool insecure;            /* tcp beyond this machine, without encryption */
     int sockets;              /* who may connect at ipc paths: config_socket_mode */

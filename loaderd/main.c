@@ -24,8 +24,10 @@ static const struct usage_option options[] = {
 static const struct usage_section sections[] = {
     {"Signals",
      "SIGTERM and SIGINT end the daemon well: trainers are told, what they have asked for "
-     "is finished and sent within 25 s. A second one ends it at once. SIGHUP reads the list of "
-     "clients (curve.clients) again and ends nothing."},
+     "is finished and sent within 25 s. A second one ends it at once. SIGHUP reads "
+     "FILE (log and bad_rate_max; the log names the keys that wait for a restart) and the list of "
+     "clients (curve.clients) again and ends nothing; what is wrong changes nothing. SIGUSR1 says "
+     "in the log how things stand."},
     {"Environment",
      "NOTIFY_SOCKET, WATCHDOG_USEC: a service manager's; it is told of readiness, of a "
      "line of figures each second, of life and of the end. JOURNAL_STREAM: log lines "

@@ -3,15 +3,59 @@
  * logged at debug only, so that it cannot flood the log. */
 #include "loaderd/metrics.h"
 
+#include "common/err.h"
 #include "common/log.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
+
+/* From a small JPEG's thumbnail to the default deadline. */
+const double metrics_bounds[METRICS_BOUNDS] = {.0005, .001, .0025, .005, .01, .025, .05, .1,
+                                               .25,   .5,   1,     2.5,  5,   10,   20};
+
+struct metrics_dataset *metrics_dataset(struct metrics *m, const char *name)
+{
+    for (size_t i = 0; i < m->n_datasets; i++)
+        if (strcmp(m->datasets[i].name, name) == 0)
+            return &m->datasets[i];
+    if (m->n_datasets == METRICS_DATASETS_MAX)
+        return NULL;
+    struct metrics_dataset *dataset = &m->datasets[m->n_datasets++];
+    snprintf(dataset->name, sizeof dataset->name, "%s", name);
+    return dataset;
+}
+
+void metrics_time(struct metrics_times *times, double seconds)
+{
+    size_t i = 0;
+    while (i < METRICS_BOUNDS && seconds > metrics_bounds[i])
+        i++;
+    times->buckets[i]++;
+    times->count++;
+    times->sum += seconds;
+}
+
+void metrics_sent(struct metrics *m, const struct metrics_sent *sent)
+{
+    struct metrics_dataset *dataset = metrics_dataset(m, sent->dataset);
+    m->batches++;
+    m->samples += sent->samples;
+    m->substituted += sent->substituted;
+    m->bytes += sent->bytes;
+    if (dataset) {
+        dataset->samples += sent->samples;
+        dataset->substituted += sent->substituted;
+    }
+}
 
 void metrics_fault(struct metrics *m, const char *dataset, const struct item *item,
                    enum wire_fault fault, const char *text)
 {
+    struct metrics_dataset *row = metrics_dataset(m, dataset);
     m->faults[fault]++;
+    if (row)
+        row->faults[fault]++;
     log_warn("dataset %s: sample %" PRIu32 " is bad and will be substituted: %s: %s", dataset,
              item->sample, wire_fault_name(fault), text[0] ? text : item->path);
 }
@@ -93,6 +137,22 @@ void metrics_internal(struct metrics *m, const char *text)
     m->internal++;
     if ((m->internal & (m->internal - 1)) == 0)
         log_warn("a request was refused (the %" PRIu64 ". of this kind): %s", m->internal, text);
+}
+
+void metrics_reload(struct metrics *m, int result)
+{
+    if (result == 0) {
+        m->reloads++;
+        return;
+    }
+    m->reloads_failed++;
+    log_error("SIGHUP: what was wrong stays as it was before: %s", err_text());
+}
+
+void metrics_stall(struct metrics *m, const char *why)
+{
+    m->stalls++;
+    log_warn("the watchdog gets no sign of life (%" PRIu64 ". time): %s", m->stalls, why);
 }
 
 void metrics_bad_message(struct metrics *m, const char *text)

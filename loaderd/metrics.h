@@ -10,6 +10,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Times by size: buckets[i] counts those up to metrics_bounds[i] seconds and above the bound
+ * before; the last bucket has no bound. */
+enum { METRICS_BOUNDS = 15, METRICS_DATASETS_MAX = WIRE_DATASETS_MAX };
+extern const double metrics_bounds[METRICS_BOUNDS];
+
+struct metrics_times {
+    uint64_t buckets[METRICS_BOUNDS + 1];
+    uint64_t count;
+    double sum; /* seconds */
+};
+
+struct metrics_dataset {
+    char name[WIRE_NAME_MAX];
+    uint64_t size;                /* samples that it has */
+    uint64_t samples;             /* sent */
+    uint64_t substituted;         /* of these */
+    uint64_t faults[FAULT_KINDS]; /* bad samples, each counted once */
+};
+
 struct metrics {
     uint64_t batches, samples, bytes; /* sent */
     uint64_t substituted;             /* samples of these */
@@ -36,11 +55,30 @@ struct metrics {
     uint64_t worker_recycled;         /* replaced when their share was done */
     uint64_t worker_starts_failed;    /* of a new one in place of an old one */
     uint64_t lost_edges;              /* messages that only the safety timer found: must stay 0 */
-    int turning_away;                 /* the last second was such a one */
+    uint64_t reloads, reloads_failed; /* by SIGHUP: taken, refused */
+    uint64_t stalls;                  /* pings that the watchdog was not given */
     uint64_t auth_failures;           /* connections, and messages, of keys that may not */
     uint64_t handshake_failures;      /* others that never came to an end */
+    int turning_away;                 /* the last second was such a one */
     int insecure;                     /* tcp endpoints let everybody in */
+    struct metrics_times render;      /* decoding and augmenting a sample, as workers report it */
+    struct metrics_times loop_lag;    /* how late the loop looks at its clock */
+    size_t n_datasets;
+    struct metrics_dataset datasets[METRICS_DATASETS_MAX];
 };
+
+/* A dataset's row, begun with its first mention; NULL when there is no room. */
+struct metrics_dataset *metrics_dataset(struct metrics *m, const char *name);
+
+void metrics_time(struct metrics_times *times, double seconds);
+
+/* A batch has left for its trainer. */
+struct metrics_sent {
+    const char *dataset;
+    uint32_t samples, substituted;
+    uint64_t bytes;
+};
+void metrics_sent(struct metrics *m, const struct metrics_sent *sent);
 
 /* A sample was found bad for the first time. */
 void metrics_fault(struct metrics *m, const char *dataset, const struct item *item,
@@ -86,6 +124,12 @@ void metrics_refused_peers(struct metrics *m, uint64_t refused, uint64_t failed,
 /* A request is refused for trouble of our own. The trainer asks again and again: the first of them
  * is logged, the second, the fourth, the eighth ... */
 void metrics_internal(struct metrics *m, const char *text);
+
+/* SIGHUP was heard: err_text() says why it changed nothing, or result is 0. */
+void metrics_reload(struct metrics *m, int result);
+
+/* The watchdog is due and gets no ping. */
+void metrics_stall(struct metrics *m, const char *why);
 
 void metrics_bad_message(struct metrics *m, const char *text);
 void metrics_lost_edge(struct metrics *m);

@@ -170,6 +170,11 @@ int session_check_rate(const struct sessions *sessions, const struct session *se
                    (unsigned long long)session->placed, rate_max);
 }
 
+void sessions_set_bad_rate(struct sessions *sessions, double bad_rate_max)
+{
+    sessions->config.bad_rate_max = bad_rate_max;
+}
+
 size_t sessions_count(const struct sessions *sessions)
 {
     size_t n = 0;

@@ -64,6 +64,8 @@ void session_placed(struct session *session, bool replaced);
 /* 0, or -ENODATA with the figures named once too many samples were bad. */
 int session_check_rate(const struct sessions *sessions, const struct session *session);
 
+void sessions_set_bad_rate(struct sessions *sessions, double bad_rate_max); /* from here on */
+
 size_t sessions_count(const struct sessions *sessions); /* open ones */
 
 #endif

@@ -239,6 +239,7 @@ static bool take_answer(struct worker *worker, const struct task_done *done)
     worker->flying--;
     worker->failures = 0;
     worker->turns = 0;
+    metrics_time(&crew->config.metrics->render, done->spent_us * 1e-6);
     if (worker->state == WORKER_LEAVING && worker->flying == 0)
         dismiss(worker);
     result(crew, &(struct crew_result){.ticket = done->ticket,
@@ -499,6 +500,26 @@ bool crew_complete(const struct crew *crew)
     for (uint32_t i = 0; i < crew->places; i++)
         up += crew->workers[i].state == WORKER_UP;
     return up >= crew->config.workers;
+}
+
+void crew_signs(const struct crew *crew, struct crew_signs *ret)
+{
+    const uint64_t stall_ms = (uint64_t)(crew->config.stall_s * 1e3);
+    *ret = (struct crew_signs){0};
+    for (uint32_t i = 0; i < crew->places; i++) {
+        const struct worker *worker = &crew->workers[i];
+        const bool up = worker->state == WORKER_UP || worker->state == WORKER_LEAVING;
+        const bool busy = up && worker->flying > 0;
+        const uint64_t limit_ms = busy ? stall_ms : START_MAX_MS;
+        const uint64_t silent_ms = (uint64_t)worker->turns * crew->turn_ms;
+        ret->down += worker->state == WORKER_DOWN || worker->state == WORKER_DYING;
+        ret->starting += worker->state == WORKER_STARTING;
+        ret->busy += busy;
+        ret->idle += up && !busy;
+        if ((busy || worker->state == WORKER_STARTING) && silent_ms > limit_ms &&
+            silent_ms - limit_ms > ret->overdue_ms)
+            ret->overdue_ms = silent_ms - limit_ms;
+    }
 }
 
 /* One record, whole or not at all. A full or broken socket is met again at the next turn or by the

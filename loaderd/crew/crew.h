@@ -47,6 +47,14 @@ int crew_new(const struct crew_config *config, struct crew **ret);
 
 bool crew_complete(const struct crew *crew); /* every worker is ready for tasks */
 
+/* How the workers are, each in one state. While one is replaced both count. */
+struct crew_signs {
+    uint32_t idle, busy, starting, down;
+    /* Of the most silent one, beyond the time after which the crew kills it. */
+    uint64_t overdue_ms;
+};
+void crew_signs(const struct crew *crew, struct crew_signs *ret);
+
 /* Gives a task to the worker with the fewest. -EAGAIN when all hold CREW_DEPTH; done is called once
  * for each task taken. dispatch_submit_fn: hint is the crew. */
 int crew_submit(void *hint, const struct session *session, const struct task_render *task);

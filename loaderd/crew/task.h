@@ -68,7 +68,8 @@ struct task_done {
     uint32_t kind;
     int32_t code; /* as render_sample: 0, -EBADMSG with fault, another -errno */
     uint64_t ticket;
-    uint32_t fault; /* enum wire_fault */
+    uint32_t fault;    /* enum wire_fault */
+    uint32_t spent_us; /* decoding and augmenting, by the worker's clock */
     struct task_cached cached;
     char text[WIRE_TEXT_MAX];
 };

@@ -5,6 +5,7 @@
 #include "loaderd/crew/worker.h"
 
 #include "common/err.h"
+#include "common/stat.h"
 #include "loaderd/batch/slot.h"
 #include "loaderd/crew/task.h"
 #include "loaderd/render.h"
@@ -136,7 +137,9 @@ static int render(struct worker *worker, const struct task_render *task)
     struct task_done done = {.kind = TASK_DONE, .ticket = task->ticket};
     enum wire_fault fault = FAULT_NONE;
     where.cache = &cache;
+    const double begin_s = stat_now();
     done.code = render_sample(worker->render, &where, &fault);
+    done.spent_us = (uint32_t)((stat_now() - begin_s) * 1e6);
     if (done.code < 0)
         snprintf(done.text, sizeof done.text, "%s", err_text());
     if (done.code == -EBADMSG)

@@ -10,9 +10,15 @@
 #include "common/err.h"
 #include "common/log.h"
 #include "common/notify.h"
+#include "common/stat.h"
 #include "loaderd/crew/crew.h"
+#include "loaderd/daemon/figures.h"
 #include "loaderd/daemon/gate.h"
+#include "loaderd/daemon/health.h"
 #include "loaderd/daemon/life.h"
+#include "loaderd/daemon/process.h"
+#include "loaderd/daemon/pulse.h"
+#include "loaderd/daemon/reload.h"
 #include "loaderd/daemon/stock.h"
 #include "loaderd/daemon/tell.h"
 #include "loaderd/daemon/watch.h"
@@ -38,8 +44,10 @@ enum {
 };
 
 struct daemon {
+    struct config running; /* what holds now */
     const struct config *config;
     const char *worker;
+    double start_s; /* since 1970 */
     struct life life;
     struct tell tell;
     struct metrics metrics;
@@ -51,14 +59,18 @@ struct daemon {
 
     uv_loop_t loop;
     bool loop_open;
-    uint64_t last_turn_ms;
+    uint64_t last_turn_ms, last_safety_ms;
+    struct pulse pulse;
+    char ill[PULSE_TEXT_MAX]; /* why no sign of life is due; "" when one is */
+    struct http *http;        /* or NULL */
+    struct health health;
     uv_async_t slot_back;
     struct watch watch;
     uv_prepare_t prepare;
     uv_check_t check;
     uv_idle_t awake;
     uv_timer_t safety, retry, status, watchdog, drain;
-    uv_signal_t terminate, interrupt, hangup;
+    uv_signal_t terminate, interrupt, hangup, user;
 };
 
 /* --- the stages --- */
@@ -84,6 +96,11 @@ static void run(struct daemon *d)
 {
     for (size_t i = 0; i < d->config->listen.n; i++)
         log_info("serving on %s", d->config->listen.v[i]);
+    if (d->http) {
+        char endpoint[LINK_ENDPOINT_MAX];
+        http_endpoint(d->http, endpoint);
+        log_info("metrics and health on %s", endpoint);
+    }
     check_told(tell_state(&d->tell, "READY=1"));
     tell_counts(d);
 }
@@ -123,21 +140,65 @@ static void on_signal(uv_signal_t *handle, int signal)
         begin_stage(d);
 }
 
-/* What services are told to reload by, and what a closed terminal sends: neither ends a loader that
- * trainers rely on. */
+/* --- reloading --- */
+
+/* The configuration's part. */
+static int reload_keys(struct daemon *d)
+{
+    struct reload_said said;
+    const struct reload reload = {&d->running, d->stock.sessions};
+    const int r = reload_config(&reload, &said);
+    if (r < 0)
+        return r;
+    log_note("SIGHUP: %s is read again; changed: %s", d->config->file,
+             said.taken[0] ? said.taken : "nothing");
+    if (said.restart[0])
+        log_note("SIGHUP: changed in %s, but kept until a restart: %s", d->config->file,
+                 said.restart);
+    return 0;
+}
+
+/* The list of clients. */
 static int reload_clients(struct daemon *d)
 {
+    log_note("SIGHUP: the list of clients is read again");
     return d->gate.auth ? gate_reload(&d->gate) : 0;
 }
 
-/* A reload that fails changes nothing: the daemon goes on as it was. */
+/* Each reads something of its own again, and leaves it as it is on failure. */
+static int (*const rereads[])(struct daemon *d) = {reload_keys, reload_clients};
+
 static void on_hangup(uv_signal_t *handle, int signal)
 {
     struct daemon *d = handle->data;
     (void)signal;
-    log_note("SIGHUP: the list of clients is read again");
-    if (reload_clients(d) < 0)
-        log_error("%s: the list stays as it was", err_text());
+    if (d->life.stage != LIFE_RUNNING) {
+        log_note("SIGHUP: nothing is read again while starting or ending");
+        return;
+    }
+    const bool heard = tell_reloading(&d->tell, (uint64_t)(stat_now() * 1e6));
+    for (size_t i = 0; i < ARRAY_LEN(rereads); i++)
+        metrics_reload(&d->metrics, rereads[i](d));
+    if (heard) /* whatever came of it */
+        check_told(tell_state(&d->tell, "READY=1"));
+}
+
+static struct figures_of figures_of(const struct daemon *d)
+{
+    return (struct figures_of){.metrics = &d->metrics,
+                               .stock = &d->stock,
+                               .serve = d->serve,
+                               .crew = d->crew,
+                               .start_s = d->start_s,
+                               .serving = d->life.stage == LIFE_RUNNING};
+}
+
+static void on_user(uv_signal_t *handle, int signal)
+{
+    const struct daemon *d = handle->data;
+    const struct figures_of of = figures_of(d);
+    (void)signal;
+    figures_log(&of, d->ill);
 }
 
 static void worker_fatal(void *hint, int code)
@@ -205,11 +266,30 @@ static void on_drain(uv_timer_t *timer)
     turn(timer->data);
 }
 
+/* Whether all goes on. */
+static void feel_pulse(struct daemon *d, uint64_t lag_ms)
+{
+    struct crew_signs crew;
+    crew_signs(d->crew, &crew);
+    const struct pulse_signs signs = {
+        .lag_ms = lag_ms,
+        .overdue_ms = crew.overdue_ms,
+        .deadline_ms = (uint64_t)(d->config->stall_s * 1e3),
+        .owed = dispatch_busy(d->stock.dispatch) && !serve_jammed(d->serve),
+        .moved = d->metrics.render.count + d->metrics.batches + serve_arrived(d->serve),
+    };
+    metrics_time(&d->metrics.loop_lag, (double)lag_ms * 1e-3);
+    pulse_beats(&d->pulse, &signs, d->last_safety_ms, d->ill);
+}
+
 /* A message that is there while the file descriptor says nothing would have slept on. */
 static void on_safety(uv_timer_t *timer)
 {
     struct daemon *d = timer->data;
-    if (uv_now(&d->loop) - d->last_turn_ms < SAFETY_MS / 2)
+    const uint64_t now = uv_now(&d->loop), since = now - d->last_safety_ms;
+    d->last_safety_ms = now;
+    feel_pulse(d, since > SAFETY_MS ? since - SAFETY_MS : 0);
+    if (now - d->last_turn_ms < SAFETY_MS / 2)
         return;
     for (uint32_t n = port_lost_edges(&d->port); n > 0; n--)
         metrics_lost_edge(&d->metrics);
@@ -224,11 +304,26 @@ static void on_status(uv_timer_t *timer)
     tell_counts(d);
 }
 
+/* Silence makes the service manager end this process and start it anew. */
 static void on_watchdog(uv_timer_t *timer)
 {
-    (void)timer;
-    if (notify_send("WATCHDOG=1") < 0)
+    struct daemon *d = timer->data;
+    if (d->ill[0])
+        metrics_stall(&d->metrics, d->ill);
+    else if (notify_send("WATCHDOG=1") < 0)
         log_debug("%s", err_text());
+}
+
+/* What the pages show. */
+static void look(void *hint, struct health_signs *ret)
+{
+    static const char *const stages[] = {
+        [LIFE_STARTING] = "starting", [LIFE_DRAINING] = "draining", [LIFE_ENDED] = "ending"};
+    const struct daemon *d = hint;
+    const struct figures_of of = figures_of(d);
+    memcpy(ret->ill, d->ill, sizeof ret->ill);
+    ret->stage = stages[d->life.stage]; /* NULL while running */
+    figures_read(&of, &ret->figures);
 }
 
 /* --- the beginning --- */
@@ -249,6 +344,9 @@ static int open_datasets(struct daemon *d)
         if (source->how[0])
             log_line(source->amiss ? LOG_WARN : LOG_INFO, "dataset %s: %s",
                      d->stock.datasets[i].name, source->how);
+        struct metrics_dataset *row = metrics_dataset(&d->metrics, d->stock.datasets[i].name);
+        if (row)
+            row->size = d->stock.datasets[i].source->samples;
     }
     return r;
 }
@@ -263,7 +361,8 @@ static int open_loop(struct daemon *d)
     uv_signal_init(&d->loop, &d->terminate);
     uv_signal_init(&d->loop, &d->interrupt);
     uv_signal_init(&d->loop, &d->hangup);
-    d->terminate.data = d->interrupt.data = d->hangup.data = d;
+    uv_signal_init(&d->loop, &d->user);
+    d->terminate.data = d->interrupt.data = d->hangup.data = d->user.data = d;
     r = uv_async_init(&d->loop, &d->slot_back, on_slot_back);
     if (r == 0)
         r = uv_signal_start(&d->terminate, on_signal, SIGTERM);
@@ -271,6 +370,8 @@ static int open_loop(struct daemon *d)
         r = uv_signal_start(&d->interrupt, on_signal, SIGINT);
     if (r == 0)
         r = uv_signal_start(&d->hangup, on_hangup, SIGHUP);
+    if (r == 0)
+        r = uv_signal_start(&d->user, on_user, SIGUSR1);
     return r < 0 ? err_set(r, "event loop: %s", uv_strerror(r)) : 0;
 }
 
@@ -334,6 +435,20 @@ static int open_crew(struct daemon *d)
                     &d->crew);
 }
 
+static int open_http(struct daemon *d)
+{
+    if (!d->config->http[0])
+        return 0;
+    d->health = (struct health){.look = look, .hint = d};
+    return http_new(&(struct http_config){.loop = &d->loop,
+                                          .address = d->config->http,
+                                          .pages = health_pages,
+                                          .n_pages = HEALTH_PAGES,
+                                          .body_max = EXPOSITION_MAX,
+                                          .hint = &d->health},
+                    &d->http);
+}
+
 static int start_handles(struct daemon *d)
 {
     uv_loop_t *loop = &d->loop;
@@ -344,7 +459,9 @@ static int start_handles(struct daemon *d)
     }
     uv_timer_start(&d->safety, on_safety, SAFETY_MS, SAFETY_MS);
     uv_timer_start(&d->status, on_status, STATUS_MS, STATUS_MS);
-    uint64_t watchdog_ms = notify_watchdog_us() / 2000;
+    d->last_safety_ms = uv_now(loop);
+    /* Four to a period: one that is left out because the machine was slow is not missed. */
+    uint64_t watchdog_ms = notify_watchdog_us() / 4000;
     if (watchdog_ms > 0)
         uv_timer_start(&d->watchdog, on_watchdog, watchdog_ms, watchdog_ms);
     uv_prepare_init(loop, &d->prepare);
@@ -375,7 +492,8 @@ static void set_up_process(void)
     sigprocmask(SIG_SETMASK, &none, NULL);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
-    signal(SIGHUP, SIG_IGN); /* until the loop hears it */
+    signal(SIGHUP, SIG_IGN); /* until the loop hears them */
+    signal(SIGUSR1, SIG_IGN);
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
         limit.rlim_cur = limit.rlim_max;
@@ -386,8 +504,8 @@ static void set_up_process(void)
 static int begin(struct daemon *d)
 {
     static int (*const steps[])(struct daemon * d) = {
-        open_datasets, open_loop, open_memory,   open_port,
-        open_serve,    open_crew, start_handles, keep_descriptors,
+        open_datasets, open_loop, open_memory,   open_port,        open_serve,
+        open_crew,     open_http, start_handles, keep_descriptors,
     };
     set_up_process();
     for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
@@ -407,11 +525,12 @@ static void close_handles(struct daemon *d)
         (uv_handle_t *)&d->prepare,   (uv_handle_t *)&d->check,    (uv_handle_t *)&d->awake,
         (uv_handle_t *)&d->safety,    (uv_handle_t *)&d->retry,    (uv_handle_t *)&d->drain,
         (uv_handle_t *)&d->status,    (uv_handle_t *)&d->watchdog, (uv_handle_t *)&d->terminate,
-        (uv_handle_t *)&d->interrupt, (uv_handle_t *)&d->hangup,
+        (uv_handle_t *)&d->interrupt, (uv_handle_t *)&d->hangup,   (uv_handle_t *)&d->user,
     };
     for (size_t i = 0; i < ARRAY_LEN(own); i++)
         if (own[i]->type != UV_UNKNOWN_HANDLE) /* the beginning came this far */
             uv_close(own[i], NULL);
+    http_close(d->http);
     watch_close(&d->watch);
 }
 
@@ -437,6 +556,7 @@ static void finish(struct daemon *d)
         uv_run(&d->loop, UV_RUN_DEFAULT);
         uv_loop_close(&d->loop);
     }
+    http_free(d->http);
 }
 
 int daemon_run(const struct config *config, const char *worker)
@@ -444,8 +564,10 @@ int daemon_run(const struct config *config, const char *worker)
     struct daemon *d = calloc(1, sizeof *d);
     if (!d)
         return err_set(-ENOMEM, "no memory for the daemon");
-    d->config = config;
+    d->running = *config;
+    d->config = &d->running;
     d->worker = worker;
+    d->start_s = process_start();
     int r = begin(d);
     if (r < 0)
         life_fail(&d->life, r);

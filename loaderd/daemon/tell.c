@@ -6,6 +6,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -28,6 +29,13 @@ int tell_state(struct tell *tell, const char *line)
     assert(tell->n_owed < TELL_OWED_MAX);
     tell->owed[tell->n_owed++] = line;
     return pay(tell);
+}
+
+bool tell_reloading(struct tell *tell, uint64_t monotonic_us)
+{
+    char line[64];
+    snprintf(line, sizeof line, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64, monotonic_us);
+    return pay(tell) == 0 && tell->n_owed == 0 && notify_send(line) == 0;
 }
 
 int tell_status(struct tell *tell, const char *text)

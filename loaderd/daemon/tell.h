@@ -5,6 +5,9 @@
 #ifndef AUGSTREAM_LOADERD_TELL_H
 #define AUGSTREAM_LOADERD_TELL_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
 enum { TELL_OWED_MAX = 4, TELL_STATUS_MAX = 1024 };
 
 struct tell { /* zeroed: nothing told yet */
@@ -15,6 +18,10 @@ struct tell { /* zeroed: nothing told yet */
 
 /* "READY=1"; a string that stays. 0 when told or owed; -errno when it can never be told. */
 int tell_state(struct tell *tell, const char *line);
+
+/* A reload begins; "READY=1" is told at its end. A manager that has not read what came before hears
+ * of neither: true when it heard. */
+bool tell_reloading(struct tell *tell, uint64_t monotonic_us);
 
 /* Once a second or so: what is owed, then the status if it is a new one. Errors as tell_state. */
 int tell_status(struct tell *tell, const char *text);

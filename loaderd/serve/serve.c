@@ -137,11 +137,12 @@ static int batch_send(struct serve *serve, const struct request *request)
 
 static void count_sent(struct metrics *m, const struct batch *batch)
 {
-    m->batches++;
-    m->samples += batch->n;
-    m->substituted += batch->header.n_substituted;
+    struct metrics_sent sent = {.dataset = batch->session->dataset->name,
+                                .samples = batch->n,
+                                .substituted = batch->header.n_substituted};
     for (uint32_t i = 0; i < batch->header.n_frames; i++)
-        m->bytes += batch->header.frames[i].bytes;
+        sent.bytes += batch->header.frames[i].bytes;
+    metrics_sent(m, &sent);
 }
 
 static void request_fail(struct serve *serve, struct request *request, enum wire_code code,
@@ -366,4 +367,13 @@ uint32_t serve_peers(const struct serve *serve)
 uint32_t serve_outstanding(const struct serve *serve)
 {
     return serve->protocol.requests.outstanding;
+}
+
+uint32_t serve_requests(const struct serve *serve, enum request_stage stage)
+{
+    const struct request *request;
+    uint32_t n = 0;
+    TAILQ_FOREACH(request, &serve->protocol.requests.stages[stage], next)
+    n++;
+    return n;
 }

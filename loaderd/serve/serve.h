@@ -66,5 +66,6 @@ void serve_drain(struct serve *serve);
 
 uint32_t serve_peers(const struct serve *serve);
 uint32_t serve_outstanding(const struct serve *serve); /* requests; 0: idle */
+uint32_t serve_requests(const struct serve *serve, enum request_stage stage); /* of these */
 
 #endif

@@ -214,6 +214,24 @@ static void test_insecure(void **state)
     assert_int_equal(load("listen: [tcp://127.0.0.1:*, tcp://127.0.0.1:*]\n" SETS), 0);
 }
 
+/* The pages are for this machine alone, and at a place of their own. */
+static void test_http(void **state)
+{
+    (void)state;
+    assert_int_equal(load("listen: ipc:///run/x\n" SETS), 0);
+    assert_string_equal(config.http, "");
+    assert_string_equal(config.file, path);
+    refused("listen: ipc:///run/x\nhttp: tcp://0.0.0.0:9155\ninsecure: true\n" SETS, 2,
+            "http: tcp://0.0.0.0:9155 is no tcp endpoint of this machine");
+    refused("listen: ipc:///run/x\nhttp: ipc:///run/y\n" SETS, 2, "http: ipc:///run/y is no tcp");
+    refused("listen: ipc:///run/x\nhttp: localhost\n" SETS, 2, "http: localhost");
+    refused("listen: tcp://127.0.0.1:5\nhttp: tcp://127.0.0.1:5\n" SETS, 2, "is listened on");
+    refused("listen: ipc:///run/x\ntap: tcp://127.0.0.1:5\nhttp: tcp://127.0.0.1:5\n" SETS, 3,
+            "is the tap's place");
+    assert_int_equal(load("listen: ipc:///run/x\nhttp: 'tcp://[::1]:9155'\n" SETS), 0);
+    assert_int_equal(load("listen: tcp://127.0.0.1:*\nhttp: tcp://127.0.0.1:*\n" SETS), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -221,7 +239,7 @@ int main(void)
         cmocka_unit_test(test_levels),   cmocka_unit_test(test_refused),
         cmocka_unit_test(test_curve),    cmocka_unit_test(test_sockets),
         cmocka_unit_test(test_insecure), cmocka_unit_test(test_example_for_other_machines),
-        cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_parts),    cmocka_unit_test(test_http),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

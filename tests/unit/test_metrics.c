@@ -2,9 +2,12 @@
 /* metrics: every event moves its counter, and the summary tells them. */
 #include "test.h"
 
+#include "common/err.h"
 #include "common/log.h"
 #include "loaderd/metrics.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -40,6 +43,13 @@ static void test_counts(void **state)
     assert_int_equal(m.worker_overdue, 1);
     assert_int_equal(m.worker_stuck, 1);
     assert_int_equal(m.worker_killed, 1);
+    metrics_reload(&m, 0);
+    metrics_reload(&m, err_set(-EINVAL, "f:1: no"));
+    metrics_reload(&m, -EINVAL);
+    assert_int_equal(m.reloads, 1);
+    assert_int_equal(m.reloads_failed, 2);
+    metrics_stall(&m, "asleep");
+    assert_int_equal(m.stalls, 1);
     assert_int_equal(m.worker_starts_failed, 1);
     metrics_refused_peers(&m, 3, 5, "the key K from 10.0.0.1");
     assert_int_equal(m.auth_failures, 3);
@@ -52,6 +62,53 @@ static void test_counts(void **state)
     assert_int_equal(n, strlen(line));
     assert_string_equal(line, "3 batches, 12 samples, 5 MiB sent; 2 bad images, 2 substitutions, "
                               "0 requests refused, 5 worker exits, 1 lost edges");
+}
+
+/* Each dataset counts for itself, and all of them for the whole. */
+static void test_datasets(void **state)
+{
+    (void)state;
+    static struct metrics m;
+    struct item item = {.sample = 9, .path = "a/9.jpg"};
+    metrics_sent(&m, &(struct metrics_sent){"a", 8, 2, 100});
+    metrics_sent(&m, &(struct metrics_sent){"b", 16, 0, 200});
+    metrics_sent(&m, &(struct metrics_sent){"a", 8, 1, 100});
+    metrics_fault(&m, "b", &item, FAULT_CRASH, "");
+    assert_int_equal(m.batches, 3);
+    assert_int_equal(m.samples, 32);
+    assert_int_equal(m.substituted, 3);
+    assert_int_equal(m.bytes, 400);
+    assert_int_equal(m.n_datasets, 2);
+    const struct metrics_dataset *a = metrics_dataset(&m, "a"), *b = metrics_dataset(&m, "b");
+    assert_int_equal(a->samples, 16);
+    assert_int_equal(a->substituted, 3);
+    assert_int_equal(a->faults[FAULT_CRASH], 0);
+    assert_int_equal(b->samples, 16);
+    assert_int_equal(b->faults[FAULT_CRASH], 1);
+    /* More names than there is room for: the whole goes on counting. */
+    for (int i = 0; i < METRICS_DATASETS_MAX; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "d%d", i);
+        metrics_sent(&m, &(struct metrics_sent){name, 1, 0, 0});
+        metrics_fault(&m, name, &item, FAULT_CRASH, "");
+    }
+    assert_int_equal(m.samples, 32 + METRICS_DATASETS_MAX);
+    assert_int_equal(m.n_datasets, METRICS_DATASETS_MAX);
+    assert_int_equal(m.faults[FAULT_CRASH], 1 + METRICS_DATASETS_MAX);
+}
+
+static void test_times(void **state)
+{
+    (void)state;
+    struct metrics_times times = {0};
+    for (size_t i = 0; i < METRICS_BOUNDS; i++) {
+        assert_true(i == 0 || metrics_bounds[i] > metrics_bounds[i - 1]);
+        metrics_time(&times, metrics_bounds[i]);        /* the last of its own */
+        metrics_time(&times, metrics_bounds[i] * 1.01); /* the first of the next */
+    }
+    for (size_t i = 0; i <= METRICS_BOUNDS; i++)
+        assert_int_equal(times.buckets[i], i == 0 || i == METRICS_BOUNDS ? 1 : 2);
+    assert_int_equal(times.count, 2 * METRICS_BOUNDS);
 }
 
 /* What fails for ever is told at once and then ever more rarely. */
@@ -80,7 +137,8 @@ static void test_internal_is_told(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_counts),
-                                       cmocka_unit_test(test_internal_is_told)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_counts), cmocka_unit_test(test_datasets),
+        cmocka_unit_test(test_times), cmocka_unit_test(test_internal_is_told)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

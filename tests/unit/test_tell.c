@@ -119,10 +119,44 @@ static void test_long(void **state)
     expect_nothing();
 }
 
+/* Both lines of a reload or neither. */
+static void test_reloading(void **state)
+{
+    (void)state;
+    struct tell tell = {0};
+    assert_true(tell_reloading(&tell, 12));
+    expect("RELOADING=1\nMONOTONIC_USEC=12");
+    expect_nothing();
+    /* A manager that never reads: the queue fills up, and however often it is asked nothing breaks.
+     */
+    int heard = 0;
+    for (int i = 0; i < 5000; i++)
+        if (tell_reloading(&tell, 13)) {
+            heard++;
+            assert_int_equal(tell_state(&tell, "READY=1"), 0);
+        }
+    assert_true(heard > 0 && heard < 5000);
+    char text[TELL_STATUS_MAX];
+    bool reloading = false;
+    int told = 0;
+    do {
+        while (notify_receive(fd, 0, text, sizeof text) == 0) {
+            if (strcmp(text, "STATUS=x") == 0)
+                continue;
+            const bool ready = strcmp(text, "READY=1") == 0;
+            assert_true(ready == reloading);
+            reloading = !ready;
+            told += ready;
+        }
+        assert_int_equal(tell_status(&tell, "x"), 0); /* pays what is owed */
+    } while (reloading);
+    assert_int_equal(told, heard);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {TEST(test_in_order), TEST(test_owed), TEST(test_gone),
-                                       TEST(test_long)};
+                                       TEST(test_long), TEST(test_reloading)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* reload: what SIGHUP does: reads the configuration again and lets what can change while the daemon
+ * runs take effect. The daemon's thread. */
+#ifndef AUGSTREAM_LOADERD_RELOAD_H
+#define AUGSTREAM_LOADERD_RELOAD_H
+
+#include "loaderd/batch/session.h"
+#include "loaderd/config.h"
+
+enum { RELOAD_KEYS_MAX = 256 };
+
+/* Whom a changed value concerns; loans. */
+struct reload {
+    struct config *running; /* what holds; its file is read */
+    struct sessions *sessions;
+};
+
+/* Names of keys, "a, b"; "" for none. */
+struct reload_said {
+    char taken[RELOAD_KEYS_MAX];   /* changed, and hold from now on */
+    char restart[RELOAD_KEYS_MAX]; /* changed in the file, and hold after a restart */
+};
+
+/* All or nothing: on failure (config_load's, which names file and line) everything stays. */
+int reload_config(const struct reload *reload, struct reload_said *ret);
+
+#endif
