@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # inspect: a real loader, looked at from outside. The batch that inspect fetches has the tensors and the
 # omega lines that docs/protocol.md promises, with small views as well, is the same when fetched again,
-# and the tap tells of it what the batch itself does; bad arguments and a missing loader give one line and the right code.
+# and the tap tells of it what the batch itself does; both say which sample stands in for which bad one, and
+# why; bad arguments and a missing loader give one line and the right code.
 #   inspect.sh LOADERD INSPECT SYNTH
 set -eu
 loaderd=$1
@@ -14,11 +15,18 @@ daemon=
 trap '[ -z "$daemon" ] || kill "$daemon" 2>/dev/null || true; wait; rm -rf "$dir"' EXIT
 
 "$synth" --out "$dir/flowers" --train 2 --test 0 --size 40 >/dev/null
+# Two bad ones of 24, in the order of names: number 3 has lost its end, 12 never was a picture.
+cp -r "$dir/flowers/train" "$dir/spoilt"
+spoil() { find "$dir/spoilt" -type f | LC_ALL=C sort | sed -n "$(($1 + 1))p"; }
+truncate -s 700 "$(spoil 3)"
+echo 'no picture at all' >"$(spoil 12)"
+
 cat >"$dir/loaderd.yaml" <<EOF
 listen: [ipc://$dir/loader.sock]
 tap: ipc://$dir/tap.sock
 datasets:
   flowers: {path: $dir/flowers/train, format: folder}
+  spoilt: {path: $dir/spoilt}
 EOF
 cat >"$dir/recipe.yaml" <<EOF
 run: {name: t}
@@ -74,6 +82,40 @@ for i, v in enumerate(views):
     assert isinstance(v["flip"], bool) and isinstance(v["blur"]["applied"], bool)
     assert (v["size"], v["blur"]["kernel"]) == (32, 5)
 assert len({v["sample"] for v in views}) == 8
+EOF
+
+# Substitutions: all of an epoch in one batch, so that both bad samples are in it.
+spoilt() {
+    "$inspect" batch "$at" --recipe "$dir/recipe.yaml" --set data.dataset=spoilt --set data.batch=24 \
+        --out "$dir/sub.safetensors" --omega "$dir/sub.jsonl" >"$dir/sub.said"
+}
+spoilt
+"$inspect" stream "ipc://$dir/tap.sock" --count 48 >"$dir/sub.tap" &
+listener=$!
+tries=0
+while kill -0 "$listener" 2>/dev/null && [ "$tries" -lt 200 ]; do
+    spoilt
+    tries=$((tries + 1))
+done
+wait "$listener"
+python3 - "$dir" <<'EOF'
+import json, sys
+
+folder = sys.argv[1]
+said = open(f"{folder}/sub.said").read()
+omega = [json.loads(line) for line in open(f"{folder}/sub.jsonl")]
+lines = [json.loads(line) for line in open(f"{folder}/sub.tap")]
+told = [line["substituted"] for line in lines if "substituted" in line]
+assert "24 samples, 2 substituted" in said, said
+assert {t["bad"]: t["reason"] for t in told} == {3: "truncated", 12: "not_image"}, told
+assert [line for line in lines if "crop" in line] == omega
+assert all("substituted" in line for line in lines[:2])  # before the views
+for t in told:
+    assert (t["epoch"], t["batch"]) == (0, 0)
+    assert omega[t["position"]]["sample"] == omega[24 + t["position"]]["sample"] == t["sample"]
+    assert t["sample"] not in (3, 12)
+    assert f"position {t['position']}: another in place of sample {t['bad']}, which is bad: {t['reason']}\n" in said
+assert said.count("in place of") == 2
 EOF
 
 # Multi-crop and an asymmetric second view: small views are apart, each view keeps its own law.

@@ -107,6 +107,10 @@ static void test_passes_over(void **state)
         fail_msg("code %d: %s", code, err);
     assert_int_equal(count_of(out, "\"crop\""), 3 * LINES);
     assert_int_equal(count_of(out, "{\"gap\":{\"batches\":2}}"), 2);
+    /* both of each message, before its views */
+    assert_int_equal(count_of(out, "\"position\":1,\"bad\":70,\"reason\":\"truncated\""), 3);
+    assert_int_equal(count_of(out, "\"position\":4,\"bad\":4000000000,\"reason\":\"deadline\""), 3);
+    assert_true(strncmp(out, "{\"substituted\":{", 16) == 0);
     const size_t lines = count_of(err, "\n"); /* one for each row of bad messages */
     assert_true(lines == 2 || lines == 3);    /* listening may begin within a row */
     assert_int_equal(count_of(err, endpoint), lines);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* stream: takes a loader's tap, gives omega as JSON lines on standard output. The tap sheds load
- * rather than wait for anybody; what was shed is told as {"gap":{...}}. */
+ * rather than wait for anybody; what was shed is told as {"gap":{...}}, a bad sample that another
+ * one stands in for as {"substituted":{...}}. */
 #include "common/auto.h"
 #include "common/err.h"
 #include "common/log.h"
@@ -10,6 +11,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +41,9 @@ const struct usage inspect_stream_usage = {
     .about =
         "Prints the omega of every view that a loader sends to anybody. ENDPOINT is the loader's "
         "tap: tcp://HOST:PORT or ipc://PATH. The tap sheds load rather than wait for a slow "
-        "listener; what was shed is printed as {\"gap\":{\"batches\":N}}.",
+        "listener; what was shed is printed as {\"gap\":{\"batches\":N}}. A bad sample in whose "
+        "place "
+        "another one stands is told before the views of its batch, as {\"substituted\":{...}}.",
     .options = rows,
     .n_options = ARRAY_LEN(rows),
 };
@@ -78,9 +82,22 @@ static int parse(int argc, char **argv, struct options *o)
     return rc;
 }
 
+/* Whose picture is at a position of the batch, in place of whose, and why. */
+static void substitutions_print(const struct wire_batch *b)
+{
+    for (uint32_t i = 0; i < b->n_substituted; i++) {
+        const struct wire_substitution *s = &b->substituted[i];
+        printf("{\"substituted\":{\"epoch\":%" PRIu32 ",\"batch\":%" PRIu32 ",\"position\":%" PRIu32
+               ",\"bad\":%" PRIu32 ",\"reason\":\"%s\",\"sample\":%" PRIu32 "}}\n",
+               b->epoch, b->index, s->position, s->sample, wire_fault_name(s->fault),
+               b->omega[s->position].sample);
+    }
+}
+
 /* Prints one tap message's views, at most *left of them. */
 static int views_print(const struct wire_batch *b, int64_t *left)
 {
+    substitutions_print(b);
     for (uint32_t i = 0; i < b->n_views * b->n_samples && *left; i++, --*left) {
         char line[1024];
         const struct omega_place place = {b->epoch, b->index, i / b->n_samples,
