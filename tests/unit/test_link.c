@@ -1,165 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* link: messages arrive whole or not at all, over ipc and tcp; each known trap of the transport is
- * closed. Raw ZeroMQ sockets play the peers that do not keep to the rules. */
-#include "test.h"
-
-#include "proto/link.h"
+/* link: endpoints, events, limits and ends; each known trap of the transport is closed. */
+#include "link_pair.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 #include <zmq.h>
-
-enum { PATIENCE_MS = 20000 }; /* then a test has failed */
-
-static char folder[64], path[96], endpoint[128];
-static struct link_context *context;
-static struct link *router, *dealer;
-static struct link_message got; /* large, so not on the stack */
-
-static int setup(void **state)
-{
-    (void)state;
-    snprintf(folder, sizeof folder, "/tmp/test_link.XXXXXX");
-    if (!mkdtemp(folder))
-        return -1;
-    snprintf(path, sizeof path, "%s/socket", folder);
-    snprintf(endpoint, sizeof endpoint, "ipc://%s", path);
-    return link_context_new(&context);
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    link_message_done(&got);
-    link_close(dealer);
-    link_close(router);
-    dealer = router = NULL;
-    link_context_free(context);
-    context = NULL;
-    unlink(path);
-    return rmdir(folder);
-}
-
-static void open_pair(const char *where)
-{
-    char bound[LINK_ENDPOINT_MAX];
-    assert_int_equal(link_router_bind(context, where, &router), 0);
-    assert_int_equal(link_endpoint(router, bound, sizeof bound), 0);
-    assert_int_equal(link_dealer_connect(context, bound, &dealer), 0);
-}
-
-static void receive(struct link *link, struct link_message *message)
-{
-    assert_int_equal(link_wait(&link, 1, PATIENCE_MS), 1);
-    assert_int_equal(link_receive(link, message), 0);
-}
-
-static void say(struct link *link, const struct link_peer *peer, const char *text)
-{
-    assert_int_equal(link_send(link, peer, text, strlen(text), NULL, 0), 0);
-}
-
-static void assert_body(const char *text)
-{
-    assert_int_equal(got.body_len, strlen(text));
-    assert_memory_equal(got.body, text, got.body_len);
-}
-
-/* Greets the router, so that it knows the dealer's name. */
-static struct link_peer introduce(void)
-{
-    say(dealer, NULL, "hello");
-    receive(router, &got);
-    assert_body("hello");
-    assert_int_equal(got.n_frames, 0);
-    assert_in_range(got.peer.len, 1, LINK_PEER_MAX);
-    return got.peer;
-}
-
-static void await(enum link_event event, struct link *link)
-{
-    enum link_event e = LINK_NOTHING;
-    for (int waited = 0; e == LINK_NOTHING && waited < PATIENCE_MS; waited += 10) {
-        assert_int_equal(link_wait(&link, 1, 10), 0);
-        e = link_event(link);
-    }
-    assert_int_equal(e, event);
-}
-
-static atomic_int freed; /* by ZeroMQ's thread */
-
-static void count_free(void *data, void *hint)
-{
-    (void)data;
-    (void)hint;
-    atomic_fetch_add(&freed, 1);
-}
-
-/* ZeroMQ's thread gives frames back when it likes; closing everything makes it. */
-static void close_all(void)
-{
-    link_message_done(&got);
-    link_close(dealer);
-    link_close(router);
-    dealer = router = NULL;
-    link_context_free(context);
-    context = NULL;
-}
-
-static void round_trip(const char *where)
-{
-    static uint8_t large[WIRE_FRAME_MAX], small[3] = {1, 2, 3};
-    atomic_store(&freed, 0);
-    open_pair(where);
-    struct link_peer peer = introduce();
-    for (size_t i = 0; i < sizeof large; i++)
-        large[i] = (uint8_t)(i * 7 + i / 251);
-    const struct link_frame frames[] = {
-        {large, sizeof large, count_free, NULL},
-        {small, sizeof small, NULL, NULL}, /* copied */
-        {large, 0, count_free, NULL},
-    };
-    assert_int_equal(link_send(router, &peer, "batch", 5, frames, 3), 0);
-    small[0] = 99;
-    receive(dealer, &got);
-    assert_body("batch");
-    assert_int_equal(got.n_frames, 3);
-    assert_int_equal(got.frames[0].len, sizeof large);
-    assert_memory_equal(got.frames[0].data, large, sizeof large);
-    assert_int_equal(got.frames[1].len, 3);
-    assert_memory_equal(got.frames[1].data, ((uint8_t[]){1, 2, 3}), 3);
-    assert_int_equal(got.frames[2].len, 0);
-    assert_int_equal(link_receive(dealer, &got), -EAGAIN);
-    assert_int_equal(got.n_frames, 0);
-    link_message_done(&got); /* fine when empty */
-    close_all();
-    assert_int_equal(atomic_load(&freed), 2);
-    small[0] = 1;
-}
-
-static void test_ipc(void **state)
-{
-    (void)state;
-    round_trip(endpoint);
-}
-
-static void test_tcp(void **state)
-{
-    (void)state;
-    round_trip("tcp://127.0.0.1:*");
-}
 
 static void test_endpoints_refused(void **state)
 {
@@ -234,96 +88,6 @@ static void test_bind_takes_nothing_away(void **state)
     assert_int_equal(link_router_bind(context, bound, &second), -EADDRINUSE);
 }
 
-static void test_unroutable(void **state)
-{
-    (void)state;
-    atomic_store(&freed, 0);
-    open_pair(endpoint);
-    struct link_peer peer = introduce();
-    const struct link_frame frames[] = {{&peer, 1, count_free, NULL}, {&peer, 2, count_free, NULL}};
-    const struct link_peer nobody = {.len = 5, .id = {0, 9, 9, 9, 9}};
-    assert_int_equal(link_send(router, &nobody, "x", 1, frames, 2), -EHOSTUNREACH);
-    assert_int_equal(atomic_load(&freed), 2);
-    /* One that was here. Its going is learned by sending: the first may be taken still. */
-    link_close(dealer);
-    dealer = NULL;
-    int rc = 0, sent = 0;
-    for (int waited = 0; rc == 0 && waited < PATIENCE_MS; waited += 10) {
-        assert_int_equal(link_wait(&router, 1, 10), 0);
-        rc = link_send(router, &peer, "x", 1, frames, 2);
-        sent++;
-    }
-    assert_int_equal(rc, -EHOSTUNREACH);
-    close_all();
-    assert_int_equal(atomic_load(&freed), 2 + 2 * sent);
-}
-
-/* The sender fills every queue; then it is refused; then all that was taken arrives, whole. */
-static void test_full_queue(void **state)
-{
-    (void)state;
-    enum { MOST = 1000000 };
-    static uint8_t pixels[4096];
-    atomic_store(&freed, 0);
-    open_pair(endpoint);
-    struct link_peer peer = introduce();
-    const struct link_frame frames[] = {{pixels, sizeof pixels, count_free, NULL},
-                                        {pixels, 1, count_free, NULL}};
-    int sent = 0, rc = 0;
-    for (; sent < MOST; sent++) {
-        rc = link_send(router, &peer, &sent, sizeof sent, frames, 2);
-        if (rc < 0)
-            break;
-    }
-    assert_int_equal(rc, -EAGAIN);
-    assert_true(sent >= 2 * LINK_WINDOW_MAX); /* a window never meets the limit */
-    int refused = 1;
-    for (int i = 0, n; i < sent; i++) {
-        receive(dealer, &got);
-        assert_int_equal(got.body_len, sizeof n);
-        memcpy(&n, got.body, sizeof n);
-        assert_int_equal(n, i);
-        assert_int_equal(got.n_frames, 2);
-        assert_int_equal(got.frames[0].len, sizeof pixels);
-        assert_int_equal(got.frames[1].len, 1);
-    }
-    /* There is room again, as soon as the other side has said so. */
-    for (int waited = 0; rc == -EAGAIN && waited < PATIENCE_MS; waited += 10) {
-        assert_int_equal(link_wait(&router, 1, 10), 0);
-        rc = link_send(router, &peer, &sent, sizeof sent, frames, 2);
-        refused += rc < 0;
-    }
-    assert_int_equal(rc, 0);
-    receive(dealer, &got);
-    assert_int_equal(got.n_frames, 2);
-    close_all();
-    assert_int_equal(atomic_load(&freed), 2 * (sent + 1 + refused));
-}
-
-/* The fd tells that something happened, once. Who then reads one message and polls the fd sleeps on
- * the second: link_ready is the one to ask. */
-static void test_edge_triggered(void **state)
-{
-    (void)state;
-    open_pair(endpoint);
-    introduce();
-    say(dealer, NULL, "one");
-    say(dealer, NULL, "two");
-    receive(router, &got);
-    assert_body("one");
-    struct pollfd fd = {.fd = link_fd(router), .events = POLLIN};
-    while (!link_ready(router)) /* until "two" is in, if it is not yet */
-        assert_int_equal(poll(&fd, 1, PATIENCE_MS), 1);
-    while (poll(&fd, 1, 0) == 1)
-        assert_int_equal(link_ready(router), 1);
-    assert_int_equal(link_ready(router), 1); /* the fd is silent, the message is there */
-    assert_int_equal(poll(&fd, 1, 0), 0);
-    assert_int_equal(link_receive(router, &got), 0);
-    assert_body("two");
-    assert_int_equal(link_ready(router), 0);
-    assert_int_equal(link_receive(router, &got), -EAGAIN);
-}
-
 static void test_events(void **state)
 {
     (void)state;
@@ -341,85 +105,6 @@ static void test_events(void **state)
     await(LINK_CONNECTED, dealer);
     receive(router, &got);
     assert_body("kept");
-}
-
-static void test_limits_of_sending(void **state)
-{
-    (void)state;
-    static uint8_t large[WIRE_FRAME_MAX + 1];
-    static struct link_frame frames[WIRE_FRAMES_MAX + 1];
-    atomic_store(&freed, 0);
-    open_pair(endpoint);
-    struct link_peer peer = introduce();
-    for (size_t i = 0; i < ARRAY_LEN(frames); i++)
-        frames[i] = (struct link_frame){large, 1, count_free, NULL};
-    assert_int_equal(link_send(router, &peer, "x", 1, frames, WIRE_FRAMES_MAX + 1), -EMSGSIZE);
-    assert_int_equal(atomic_load(&freed), WIRE_FRAMES_MAX + 1);
-    assert_int_equal(link_send(router, &peer, large, sizeof large, frames, 1), -EMSGSIZE);
-    assert_int_equal(link_send(dealer, NULL, large, WIRE_CONTROL_MAX + 1, NULL, 0), -EMSGSIZE);
-    frames[0].len = sizeof large;
-    assert_int_equal(link_send(router, &peer, "x", 1, frames, 1), -EMSGSIZE);
-    assert_int_equal(atomic_load(&freed), WIRE_FRAMES_MAX + 3);
-    frames[0].len = 1;
-    assert_int_equal(link_send(router, &peer, large, WIRE_HEADER_MAX, frames, WIRE_FRAMES_MAX), 0);
-    receive(dealer, &got);
-    assert_int_equal(got.body_len, WIRE_HEADER_MAX);
-    assert_int_equal(got.n_frames, WIRE_FRAMES_MAX);
-    assert_int_equal(link_send(dealer, NULL, large, WIRE_CONTROL_MAX, NULL, 0), 0);
-    receive(router, &got);
-    assert_int_equal(got.body_len, WIRE_CONTROL_MAX);
-}
-
-/* A peer without our rules. */
-static void *raw_peer(void **ret_zmq, int type, const char *name)
-{
-    int linger = 0;
-    *ret_zmq = zmq_ctx_new();
-    void *raw = zmq_socket(*ret_zmq, type);
-    assert_non_null(raw);
-    assert_int_equal(zmq_setsockopt(raw, ZMQ_LINGER, &linger, sizeof linger), 0);
-    if (name)
-        assert_int_equal(zmq_setsockopt(raw, ZMQ_ROUTING_ID, name, strlen(name)), 0);
-    return raw;
-}
-
-static void test_too_many_frames(void **state)
-{
-    (void)state;
-    void *zmq, *raw = raw_peer(&zmq, ZMQ_DEALER, NULL);
-    open_pair(endpoint);
-    assert_int_equal(zmq_connect(raw, endpoint), 0);
-    for (int n = WIRE_FRAMES_MAX; n <= WIRE_FRAMES_MAX + 40; n += 20) {
-        for (int i = 0; i <= n; i++) /* a body and n frames */
-            assert_int_equal(zmq_send(raw, "f", 1, i < n ? ZMQ_SNDMORE : 0), 1);
-        assert_int_equal(link_wait(&router, 1, PATIENCE_MS), 1);
-        assert_int_equal(link_receive(router, &got), n == WIRE_FRAMES_MAX ? 0 : -EBADMSG);
-        assert_in_range(got.peer.len, 1, LINK_PEER_MAX);
-        assert_int_equal(got.n_frames, n == WIRE_FRAMES_MAX ? n : 0);
-    }
-    introduce(); /* the next message starts where it should */
-    zmq_close(raw);
-    zmq_ctx_term(zmq);
-}
-
-static void test_names_of_own_making(void **state)
-{
-    (void)state;
-    char name[LINK_PEER_MAX + 2];
-    memset(name, 'n', sizeof name);
-    name[LINK_PEER_MAX + 1] = 0;
-    open_pair(endpoint);
-    for (int longer = 1; longer >= 0; longer--) {
-        void *zmq, *raw = raw_peer(&zmq, ZMQ_DEALER, name + !longer);
-        assert_int_equal(zmq_connect(raw, endpoint), 0);
-        assert_int_equal(zmq_send(raw, "f", 1, 0), 1);
-        assert_int_equal(link_wait(&router, 1, PATIENCE_MS), 1);
-        assert_int_equal(link_receive(router, &got), longer ? -EBADMSG : 0);
-        assert_int_equal(got.peer.len, longer ? 0 : LINK_PEER_MAX);
-        zmq_close(raw);
-        zmq_ctx_term(zmq);
-    }
-    introduce();
 }
 
 /* Above the limit a peer is cut off, the others stay. */
@@ -551,19 +236,10 @@ static void test_close_is_bounded(void **state)
 
 int main(void)
 {
-#define LINK_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        LINK_TEST(test_ipc),
-        LINK_TEST(test_tcp),
         LINK_TEST(test_endpoints_refused),
         LINK_TEST(test_bind_takes_nothing_away),
-        LINK_TEST(test_unroutable),
-        LINK_TEST(test_full_queue),
-        LINK_TEST(test_edge_triggered),
         LINK_TEST(test_events),
-        LINK_TEST(test_limits_of_sending),
-        LINK_TEST(test_too_many_frames),
-        LINK_TEST(test_names_of_own_making),
         LINK_TEST(test_too_large_for_the_loader),
         LINK_TEST(test_too_large_for_the_trainer),
         LINK_TEST(test_tap_sheds_load),
