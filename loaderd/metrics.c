@@ -139,14 +139,10 @@ void metrics_internal(struct metrics *m, const char *text)
         log_warn("a request was refused (the %" PRIu64 ". of this kind): %s", m->internal, text);
 }
 
-void metrics_reload(struct metrics *m, int result)
+void metrics_reload(struct metrics *m, bool done)
 {
-    if (result == 0) {
-        m->reloads++;
-        return;
-    }
-    m->reloads_failed++;
-    log_error("SIGHUP: what was wrong stays as it was before: %s", err_text());
+    m->reloads += done;
+    m->reloads_failed += !done;
 }
 
 void metrics_stall(struct metrics *m, const char *why)

@@ -7,6 +7,7 @@
 #include "loaderd/source/source.h"
 #include "proto/wire.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -125,8 +126,8 @@ void metrics_refused_peers(struct metrics *m, uint64_t refused, uint64_t failed,
  * is logged, the second, the fourth, the eighth ... */
 void metrics_internal(struct metrics *m, const char *text);
 
-/* SIGHUP was heard: err_text() says why it changed nothing, or result is 0. */
-void metrics_reload(struct metrics *m, int result);
+/* SIGHUP was heard: all was read again, or some of it refused. */
+void metrics_reload(struct metrics *m, bool done);
 
 /* The watchdog is due and gets no ping. */
 void metrics_stall(struct metrics *m, const char *why);

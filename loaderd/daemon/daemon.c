@@ -33,7 +33,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <uv.h>
 
 enum {
@@ -41,6 +40,7 @@ enum {
     SAFETY_MS = 100,
     RETRY_MS = 10, /* while a peer's queue is full, and while draining */
     STATUS_MS = 1000,
+    SIGNALS = 4,
 };
 
 struct daemon {
@@ -70,7 +70,7 @@ struct daemon {
     uv_check_t check;
     uv_idle_t awake;
     uv_timer_t safety, retry, status, watchdog, drain;
-    uv_signal_t terminate, interrupt, hangup, user;
+    uv_signal_t signals[SIGNALS];
 };
 
 /* --- the stages --- */
@@ -132,6 +132,8 @@ static void begin_stage(struct daemon *d)
     begins[d->life.stage](d);
 }
 
+/* --- signals --- */
+
 static void on_signal(uv_signal_t *handle, int signal)
 {
     struct daemon *d = handle->data;
@@ -139,34 +141,6 @@ static void on_signal(uv_signal_t *handle, int signal)
     if (life_signal(&d->life, uv_now(&d->loop)))
         begin_stage(d);
 }
-
-/* --- reloading --- */
-
-/* The configuration's part. */
-static int reload_keys(struct daemon *d)
-{
-    struct reload_said said;
-    const struct reload reload = {&d->running, d->stock.sessions};
-    const int r = reload_config(&reload, &said);
-    if (r < 0)
-        return r;
-    log_note("SIGHUP: %s is read again; changed: %s", d->config->file,
-             said.taken[0] ? said.taken : "nothing");
-    if (said.restart[0])
-        log_note("SIGHUP: changed in %s, but kept until a restart: %s", d->config->file,
-                 said.restart);
-    return 0;
-}
-
-/* The list of clients. */
-static int reload_clients(struct daemon *d)
-{
-    log_note("SIGHUP: the list of clients is read again");
-    return d->gate.auth ? gate_reload(&d->gate) : 0;
-}
-
-/* Each reads something of its own again, and leaves it as it is on failure. */
-static int (*const rereads[])(struct daemon *d) = {reload_keys, reload_clients};
 
 static void on_hangup(uv_signal_t *handle, int signal)
 {
@@ -176,11 +150,12 @@ static void on_hangup(uv_signal_t *handle, int signal)
         log_note("SIGHUP: nothing is read again while starting or ending");
         return;
     }
-    const bool heard = tell_reloading(&d->tell, (uint64_t)(stat_now() * 1e6));
-    for (size_t i = 0; i < ARRAY_LEN(rereads); i++)
-        metrics_reload(&d->metrics, rereads[i](d));
-    if (heard) /* whatever came of it */
-        check_told(tell_state(&d->tell, "READY=1"));
+    const struct reload reload = {.running = &d->running,
+                                  .sessions = d->stock.sessions,
+                                  .gate = &d->gate,
+                                  .tell = &d->tell,
+                                  .metrics = &d->metrics};
+    check_told(reload_all(&reload));
 }
 
 static struct figures_of figures_of(const struct daemon *d)
@@ -200,6 +175,12 @@ static void on_user(uv_signal_t *handle, int signal)
     (void)signal;
     figures_log(&of, d->ill);
 }
+
+static const struct {
+    int number;
+    uv_signal_cb heard;
+} signals[SIGNALS] = {
+    {SIGTERM, on_signal}, {SIGINT, on_signal}, {SIGHUP, on_hangup}, {SIGUSR1, on_user}};
 
 static void worker_fatal(void *hint, int code)
 {
@@ -336,18 +317,7 @@ static void slot_is_back(void *hint) /* ZeroMQ's thread calls */
 static int open_datasets(struct daemon *d)
 {
     int r = stock_datasets(&d->stock, d->config);
-    for (size_t i = 0; i < d->stock.n_datasets; i++) {
-        char line[STOCK_LINE_MAX];
-        stock_line(&d->stock.datasets[i], line);
-        log_info("dataset %s", line);
-        const struct source *source = d->stock.datasets[i].source;
-        if (source->how[0])
-            log_line(source->amiss ? LOG_WARN : LOG_INFO, "dataset %s: %s",
-                     d->stock.datasets[i].name, source->how);
-        struct metrics_dataset *row = metrics_dataset(&d->metrics, d->stock.datasets[i].name);
-        if (row)
-            row->size = d->stock.datasets[i].source->samples;
-    }
+    stock_tell(&d->stock, &d->metrics);
     return r;
 }
 
@@ -358,20 +328,13 @@ static int open_loop(struct daemon *d)
     if (r < 0)
         return err_set(r, "event loop: %s", uv_strerror(r));
     d->loop_open = true;
-    uv_signal_init(&d->loop, &d->terminate);
-    uv_signal_init(&d->loop, &d->interrupt);
-    uv_signal_init(&d->loop, &d->hangup);
-    uv_signal_init(&d->loop, &d->user);
-    d->terminate.data = d->interrupt.data = d->hangup.data = d->user.data = d;
     r = uv_async_init(&d->loop, &d->slot_back, on_slot_back);
-    if (r == 0)
-        r = uv_signal_start(&d->terminate, on_signal, SIGTERM);
-    if (r == 0)
-        r = uv_signal_start(&d->interrupt, on_signal, SIGINT);
-    if (r == 0)
-        r = uv_signal_start(&d->hangup, on_hangup, SIGHUP);
-    if (r == 0)
-        r = uv_signal_start(&d->user, on_user, SIGUSR1);
+    for (size_t i = 0; i < ARRAY_LEN(d->signals); i++) {
+        uv_signal_init(&d->loop, &d->signals[i]);
+        d->signals[i].data = d;
+        if (r == 0)
+            r = uv_signal_start(&d->signals[i], signals[i].heard, signals[i].number);
+    }
     return r < 0 ? err_set(r, "event loop: %s", uv_strerror(r)) : 0;
 }
 
@@ -483,31 +446,13 @@ static int keep_descriptors(struct daemon *d)
     return link_accept_spare(workers(d) + SPARE_DESCRIPTORS);
 }
 
-/* Whoever started us may have left signals blocked, and limits that are lower than they need be.
- * Shared memory above a limit of file sizes is an error here, not a signal. */
-static void set_up_process(void)
-{
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    signal(SIGXFSZ, SIG_IGN);
-    signal(SIGHUP, SIG_IGN); /* until the loop hears them */
-    signal(SIGUSR1, SIG_IGN);
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
 static int begin(struct daemon *d)
 {
     static int (*const steps[])(struct daemon * d) = {
         open_datasets, open_loop, open_memory,   open_port,        open_serve,
         open_crew,     open_http, start_handles, keep_descriptors,
     };
-    set_up_process();
+    process_prepare();
     for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
         int r = steps[i](d);
         if (r < 0)
@@ -522,14 +467,16 @@ static int begin(struct daemon *d)
 static void close_handles(struct daemon *d)
 {
     uv_handle_t *own[] = {
-        (uv_handle_t *)&d->prepare,   (uv_handle_t *)&d->check,    (uv_handle_t *)&d->awake,
-        (uv_handle_t *)&d->safety,    (uv_handle_t *)&d->retry,    (uv_handle_t *)&d->drain,
-        (uv_handle_t *)&d->status,    (uv_handle_t *)&d->watchdog, (uv_handle_t *)&d->terminate,
-        (uv_handle_t *)&d->interrupt, (uv_handle_t *)&d->hangup,   (uv_handle_t *)&d->user,
+        (uv_handle_t *)&d->prepare, (uv_handle_t *)&d->check,    (uv_handle_t *)&d->awake,
+        (uv_handle_t *)&d->safety,  (uv_handle_t *)&d->retry,    (uv_handle_t *)&d->drain,
+        (uv_handle_t *)&d->status,  (uv_handle_t *)&d->watchdog,
     };
     for (size_t i = 0; i < ARRAY_LEN(own); i++)
         if (own[i]->type != UV_UNKNOWN_HANDLE) /* the beginning came this far */
             uv_close(own[i], NULL);
+    for (size_t i = 0; i < ARRAY_LEN(d->signals); i++)
+        if (d->signals[i].type != UV_UNKNOWN_HANDLE)
+            uv_close((uv_handle_t *)&d->signals[i], NULL);
     http_close(d->http);
     watch_close(&d->watch);
 }

@@ -1,19 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* process: takes /proc/self, gives figures. The folder of descriptors is read by the system call,
- * for opendir allocates; the start is kept by whoever asks, for /proc/stat is out of sight under
- * ProcSubset=pid. */
+/* process: sets this process up, and takes /proc/self, gives figures. The folder of descriptors is
+ * read by the system call, for opendir allocates; the start is kept by whoever asks, for /proc/stat
+ * is out of sight under ProcSubset=pid. */
 #include "loaderd/daemon/process.h"
 
 #include "common/auto.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+
+void process_prepare(void)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+    signal(SIGHUP, SIG_IGN); /* until the loop hears them */
+    signal(SIGUSR1, SIG_IGN);
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
 
 double process_start(void)
 {

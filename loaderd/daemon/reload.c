@@ -6,6 +6,8 @@
 #include "common/auto.h"
 #include "common/conf_equal.h"
 #include "common/err.h"
+#include "common/log.h"
+#include "common/stat.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -65,4 +67,39 @@ int reload_config(const struct reload *reload, struct reload_said *ret)
             take(reload, fresh, option->name, ret);
     }
     return 0;
+}
+
+static int reread_config(const struct reload *reload)
+{
+    struct reload_said said;
+    const int r = reload_config(reload, &said);
+    if (r < 0)
+        return r;
+    const char *file = reload->running->file;
+    log_note("SIGHUP: %s is read again; changed: %s", file, said.taken[0] ? said.taken : "nothing");
+    if (said.restart[0])
+        log_note("SIGHUP: changed in %s, but kept until a restart: %s", file, said.restart);
+    return 0;
+}
+
+static int reread_clients(const struct reload *reload)
+{
+    log_note("SIGHUP: the list of clients is read again");
+    return reload->gate->auth ? gate_reload(reload->gate) : 0;
+}
+
+/* Each reads something of its own again, and leaves it as it is on failure. */
+static int (*const rereads[])(const struct reload *reload) = {reread_config, reread_clients};
+
+int reload_all(const struct reload *reload)
+{
+    const bool heard = tell_reloading(reload->tell, (uint64_t)(stat_now() * 1e6));
+    bool done = true;
+    for (size_t i = 0; i < ARRAY_LEN(rereads); i++)
+        if (rereads[i](reload) < 0) {
+            log_error("SIGHUP: what was wrong stays as it was before: %s", err_text());
+            done = false;
+        }
+    metrics_reload(reload->metrics, done);
+    return heard ? tell_state(reload->tell, "READY=1") : 0; /* whatever came of it */
 }

@@ -3,6 +3,7 @@
 #include "loaderd/daemon/stock.h"
 
 #include "common/err.h"
+#include "common/log.h"
 #include "loaderd/batch/slot.h"
 
 #include <errno.h>
@@ -74,6 +75,23 @@ void stock_close(struct stock *stock)
     for (size_t i = 0; i < stock->n_datasets; i++)
         dataset_done(&stock->datasets[i]);
     *stock = (struct stock){0};
+}
+
+void stock_tell(const struct stock *stock, struct metrics *metrics)
+{
+    for (size_t i = 0; i < stock->n_datasets; i++) {
+        const struct dataset *dataset = &stock->datasets[i];
+        const struct source *source = dataset->source;
+        char line[STOCK_LINE_MAX];
+        stock_line(dataset, line);
+        log_info("dataset %s", line);
+        if (source->how[0])
+            log_line(source->amiss ? LOG_WARN : LOG_INFO, "dataset %s: %s", dataset->name,
+                     source->how);
+        struct metrics_dataset *row = metrics_dataset(metrics, dataset->name);
+        if (row)
+            row->size = source->samples;
+    }
 }
 
 int stock_check(const struct config *config, FILE *out)

@@ -29,6 +29,8 @@ struct stock {
 int stock_datasets(struct stock *stock, const struct config *config);
 int stock_memory(struct stock *stock, const struct config *config, struct metrics *metrics,
                  void (*slot_back)(void *hint), void *hint);
+/* Logs every dataset and begins its figures. */
+void stock_tell(const struct stock *stock, struct metrics *metrics);
 void stock_close(struct stock *stock); /* every slot must be back; fine when half open */
 
 /* Opens every dataset and writes a line for each: name, samples, classes, ignored files. */

@@ -6,8 +6,10 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -81,10 +83,32 @@ static void test_time(void **state)
     assert_true((double)time(NULL) - process_start() < 1.5);
 }
 
+static void test_prepare(void **state)
+{
+    (void)state;
+    sigset_t mask;
+    struct rlimit limit;
+    sigfillset(&mask);
+    sigprocmask(SIG_SETMASK, &mask, NULL);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = limit.rlim_max / 2;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    process_prepare();
+    sigprocmask(SIG_BLOCK, NULL, &mask);
+    for (int i = 1; i < SIGRTMAX; i++)
+        assert_false(sigismember(&mask, i) == 1);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    assert_int_equal(limit.rlim_cur, limit.rlim_max);
+    static const int ignored[] = {SIGPIPE, SIGXFSZ, SIGHUP, SIGUSR1};
+    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
+        assert_int_equal(raise(ignored[i]), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_descriptors),
                                        cmocka_unit_test(test_memory),
-                                       cmocka_unit_test(test_threads), cmocka_unit_test(test_time)};
+                                       cmocka_unit_test(test_threads), cmocka_unit_test(test_time),
+                                       cmocka_unit_test(test_prepare)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

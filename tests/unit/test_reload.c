@@ -11,7 +11,7 @@ static struct reload_said said;
 
 static int reload(const char *lines)
 {
-    const struct reload r = {&config, stock.sessions};
+    const struct reload r = {.running = &config, .sessions = stock.sessions};
     bed_write(lines);
     return reload_config(&r, &said);
 }
@@ -63,14 +63,35 @@ static void test_refused(void **state)
     snprintf(place, sizeof place, "%s:7: log: ", garden_path(&garden, "loaderd.yaml"));
     assert_memory_equal(err_text(), place, strlen(place));
     assert_true(config.bad_rate_max == 0.1);
-    const struct reload r = {&config, stock.sessions};
+    const struct reload r = {.running = &config, .sessions = stock.sessions};
     unlink(garden_path(&garden, "loaderd.yaml"));
     assert_int_equal(reload_config(&r, &said), -EINVAL);
+}
+
+/* One SIGHUP is one, whatever it reads; and one part that is wrong does not keep the other back. */
+static void test_all(void **state)
+{
+    (void)state;
+    struct gate gate = {0};
+    struct tell tell = {0};
+    metrics = (struct metrics){.batches = 0};
+    const struct reload r = {&config, stock.sessions, &gate, &tell, &metrics};
+    bed_write("bad_rate_max: 0.3\nlog: error\n");
+    assert_int_equal(reload_all(&r), 0);
+    assert_int_equal(metrics.reloads, 1);
+    assert_int_equal(metrics.reloads_failed, 0);
+    assert_true(config.bad_rate_max == 0.3);
+    bed_write("bad_rate_max: 0.4\nlog: loud\n");
+    assert_int_equal(reload_all(&r), 0);
+    assert_int_equal(metrics.reloads, 1);
+    assert_int_equal(metrics.reloads_failed, 1);
+    assert_true(config.bad_rate_max == 0.3);
 }
 
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, bed_setup, bed_teardown)
-    const struct CMUnitTest tests[] = {TEST(test_live), TEST(test_restart), TEST(test_refused)};
+    const struct CMUnitTest tests[] = {TEST(test_live), TEST(test_restart), TEST(test_refused),
+                                       TEST(test_all)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

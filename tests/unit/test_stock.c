@@ -57,6 +57,10 @@ static void test_open(void **state)
     assert_int_equal(stock_datasets(&stock, &config), 0);
     assert_int_equal(stock.n_datasets, 2);
     assert_int_equal(stock.datasets[1].source->samples, 10);
+    stock_tell(&stock, &metrics);
+    assert_int_equal(metrics.n_datasets, 2);
+    assert_string_equal(metrics.datasets[1].name, "large");
+    assert_int_equal(metrics.datasets[1].size, 10);
     assert_int_equal(stock_memory(&stock, &config, &metrics, slot_back, &backs), 0);
     assert_int_equal(pool_slots(stock.pool), 3);
     assert_true(pool_slot_bytes(stock.pool) >= (1 << 20) + SLOT_EXTRA);
