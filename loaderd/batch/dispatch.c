@@ -84,6 +84,12 @@ static void retire(struct dispatch *dispatch, struct batch *batch)
     dispatch->free[dispatch->n_free++] = batch;
 }
 
+/* One with stand-ins is not: what could not be read may be readable when it is asked for again. */
+static bool may_be_kept(const struct batch *batch)
+{
+    return batch->error == 0 && batch->header.n_substituted == 0;
+}
+
 /* Its last user has left: it stays, the youngest of those that do. */
 static void keep(struct dispatch *dispatch, struct batch *batch)
 {
@@ -212,7 +218,7 @@ void dispatch_release(struct dispatch *dispatch, struct batch *batch)
     case BATCH_HANDED:
         TAILQ_REMOVE(batch->state == BATCH_FINISHED ? &dispatch->finished : &dispatch->handed,
                      batch, next);
-        if (dispatch->config.keep && batch->error == 0)
+        if (dispatch->config.keep && may_be_kept(batch))
             keep(dispatch, batch);
         else
             retire(dispatch, batch);

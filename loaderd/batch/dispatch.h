@@ -28,7 +28,8 @@ void dispatch_free(struct dispatch *dispatch); /* after the crew has closed; NUL
 int dispatch_ask(struct dispatch *dispatch, struct session *session, uint32_t epoch, uint32_t index,
                  struct batch **ret);
 
-/* One user less. The last one's leaving ends the batch, or makes it a kept one if it is whole. */
+/* One user less. The last one's leaving ends the batch, or makes it a kept one if it is whole
+ * and no sample of it was replaced. */
 void dispatch_release(struct dispatch *dispatch, struct batch *batch);
 
 /* Takes one sample to be rendered into the batch's slot, and has dispatch_result called once for it

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* node_files: a real loaderd whose images are taken away or replaced by other things while it
  * serves them. The batch arrives all the same, in time, and names who stands in for whom; too many
- * end the session with a reason, and when the files are back so is the session. */
+ * end the session with a reason, and when the files are back so is the session. The daemon keeps no
+ * decoded pictures here: of a picture that it has kept it need not look at the file again. */
 #include "node.h"
 
 #include <sys/socket.h>
@@ -114,12 +115,13 @@ static void test_replaced(void **state)
         {dangling, FAULT_UNREADABLE},    {loop, FAULT_UNREADABLE}, {endless, FAULT_UNREADABLE},
         {unix_socket, FAULT_UNREADABLE}, {huge, FAULT_TOO_LARGE},
     };
-    node.lines = "workers: 1\nbad_rate_max: 1";
+    node.lines = "workers: 1\nbad_rate_max: 1\ncache_mib: 0";
     node_start(&node);
     open_in_order();
     struct print other = client_get(client, 0, 3);
     client_get(client, 0, 0);
     assert_int_equal(client->message.batch.n_substituted, 0);
+    client_forget(client);
     for (uint32_t i = 0; i < ARRAY_LEN(rows); i++) {
         assert_int_equal(unlink(sample_path(i)), 0);
         rows[i].put(sample_path(i));
@@ -146,10 +148,11 @@ static void test_replaced(void **state)
 static void test_changed(void **state)
 {
     (void)state;
-    node.lines = "workers: 1\nbad_rate_max: 1";
+    node.lines = "workers: 1\nbad_rate_max: 1\ncache_mib: 0";
     node_start(&node);
     open_in_order();
     client_get(client, 0, 0);
+    client_forget(client);
     assert_int_equal(unlink(sample_path(1)), 0);
     empty(sample_path(1));
     garden_write(&node.garden, "set/class-0/002.jpg", "I was a picture");
@@ -169,9 +172,11 @@ static void test_dataset_away(void **state)
     (void)state;
     char away[256];
     snprintf(away, sizeof away, "%s", garden_path(&node.garden, "away"));
+    node.lines = "workers: 1\ncache_mib: 0";
     node_start(&node);
     open_in_order();
     struct print whole = client_get(client, 0, 0);
+    client_forget(client);
     assert_int_equal(rename(garden_path(&node.garden, "set"), away), 0);
     client_ask(client, 5, 0, 0);
     client_expect_error(client, 5, WIRE_TOO_MANY_BAD, false);
@@ -188,9 +193,11 @@ static void test_session_ends_and_begins(void **state)
     (void)state;
     char away[256];
     snprintf(away, sizeof away, "%s", garden_path(&node.garden, "away"));
+    node.lines = "workers: 1\ncache_mib: 0";
     node_start(&node);
     open_in_order();
     struct print whole = client_get(client, 0, 0);
+    client_forget(client);
     assert_int_equal(rename(garden_path(&node.garden, "set/class-0"), away), 0);
     uint32_t asked = 0;
     do {

@@ -293,6 +293,7 @@ static void test_window(void **state)
     (void)state;
     node.lines = "workers: 1\nwindow: 3";
     start();
+    client_forget(good);
     pid_t worker = node_worker(&node);
     stop_process(worker);
     for (uint32_t i = 0; i < 2; i++)

@@ -195,6 +195,28 @@ static void test_kept_of_session(void **state)
     dispatch_release(dispatch, other);
 }
 
+/* What is unreadable today may be readable tomorrow: a batch with stand-ins is made anew. */
+static void test_not_kept_with_stand_ins(void **state)
+{
+    (void)state;
+    char path[256], away[256];
+    keep = true;
+    start(1);
+    snprintf(path, sizeof path, "%s", garden_path(&garden, "set/class-0/003.jpg"));
+    snprintf(away, sizeof away, "%s", garden_path(&garden, "away"));
+    assert_int_equal(rename(path, away), 0);
+    struct batch *batch = asked(0);
+    assert_ptr_equal(finished(), batch);
+    assert_int_equal(batch->header.n_substituted, 1);
+    dispatch_release(dispatch, batch);
+    assert_int_equal(rename(away, path), 0);
+    batch = asked(0);
+    assert_ptr_equal(finished(), batch);
+    assert_int_equal(batch->header.n_substituted, 0);
+    assert_int_equal(metrics.kept_hits, 0);
+    dispatch_release(dispatch, batch);
+}
+
 static void test_substituted(void **state)
 {
     (void)state;
@@ -362,6 +384,7 @@ int main(void)
         TEST(test_shared),
         TEST(test_kept),
         TEST(test_kept_of_session),
+        TEST(test_not_kept_with_stand_ins),
         TEST(test_substituted),
         TEST(test_none_good),
         TEST(test_too_many_bad),
