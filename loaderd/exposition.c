@@ -247,7 +247,8 @@ static const struct row rows[] = {
     {PREFIX "workers", GAUGE, "Worker processes.", L("state", write_workers)},
     {PREFIX "worker_restarts_total", COUNTER, "Worker processes replaced.",
      L("reason", write_restarts)},
-    {PREFIX "slots", GAUGE, "Batches that memory is made for.", L("state", write_slots)},
+    {PREFIX "slots", GAUGE, "Batches that memory is made for; taken: being made, sent, or kept.",
+     L("state", write_slots)},
     {PREFIX "slot_bytes", GAUGE, "Memory of one slot.", F(slot_bytes)},
     /* how it runs */
     {PREFIX "loop_lag_seconds", HISTOGRAM, "How late the event loop looks at its clock.",
@@ -255,7 +256,8 @@ static const struct row rows[] = {
     {PREFIX "lost_edges_total", COUNTER, "Messages found by the safety timer only: a bug.",
      M(lost_edges)},
     {PREFIX "stalls_total", COUNTER, "Signs of life that the watchdog was not given.", M(stalls)},
-    {PREFIX "reloads_total", COUNTER, "Configurations read again.", L("result", write_reloads)},
+    {PREFIX "reloads_total", COUNTER, "SIGHUPs: all was read again, or some of it refused.",
+     L("result", write_reloads)},
     /* the process, by the names that every exporter uses */
     {"process_cpu_seconds_total", COUNTER, "Time on a processor.", S(process.cpu_s)},
     {"process_start_time_seconds", GAUGE, "Start, since 1970.", S(process.start_s)},

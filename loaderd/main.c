@@ -33,6 +33,11 @@ static const struct usage_section sections[] = {
      "line of figures each second, of life and of the end. JOURNAL_STREAM: log lines "
      "begin with their level as the journal reads it. CREDENTIALS_DIRECTORY: where curve.secret is "
      "looked for first."},
+    {"Watching",
+     "With the key http, /metrics has figures for Prometheus, /livez says 200, or 500 and why the "
+     "daemon should be started anew, /readyz says 200 while requests are taken and 503 while "
+     "starting or draining. docs/monitoring.md tells what each figure is; a Grafana dashboard and "
+     "alert rules are installed below share/augstream."},
     {"Examples", "    augstream-loaderd keygen --out node1\n"
                  "    augstream-loaderd --config loaderd.yaml --check\n"
                  "    augstream-loaderd --config loaderd.yaml\n"

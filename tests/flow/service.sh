@@ -26,7 +26,8 @@ one() {
 for file in augstream-loaderd.service augstream-loaderd@.service loaderd.yaml operations.md \
     augstream-loaderd.8 augstream-trainer.1 augstream-inspect.1 augstream-evaluate.1 augstream-synth.1 \
     augstream-loaderd augstream-trainer augstream-inspect augstream-evaluate augstream-synth \
-    augstream-loaderd-worker stl10-simsiam-augself.yaml; do
+    augstream-loaderd-worker stl10-simsiam-augself.yaml augstream-loaderd.json alerts.yaml prometheus.yaml \
+    monitoring.md; do
     [ -f "$(one "$file")" ] || fail "installed as $file: '$(one "$file")'"
 done
 
