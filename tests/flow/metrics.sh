@@ -11,17 +11,18 @@ inspect=$2
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 "$3" --out "$dir/flowers" --train 2 --test 0 --size 40 >/dev/null
+cp -r "$dir/flowers/train" "$dir/good"
 truncate -s 700 "$(find "$dir/flowers/train" -type f | sort | head -n 1)" # one of 24 is bad
 cat >"$dir/loaderd.yaml" <<EOF
 listen: [ipc://$dir/loader.sock]
-datasets: {flowers: {path: $dir/flowers/train}}
+datasets: {spoilt: {path: $dir/flowers/train}, good: {path: $dir/good}}
 workers: 2
 cache_mib: 64
 http: tcp://127.0.0.1:*
 EOF
 cat >"$dir/recipe.yaml" <<EOF
 run: {name: t}
-data: {dataset: flowers, batch: 24, loaders: [ipc://$dir/loader.sock]}
+data: {dataset: spoilt, batch: 24, loaders: [ipc://$dir/loader.sock]}
 views: {size: 32, blur: {kernel: 5}}
 EOF
 
@@ -93,12 +94,12 @@ def scrape():
 
 
 def check(**expected):
-    """By the names of the families; a label's value behind two underscores."""
+    """By the names of the families; values of labels behind two underscores each."""
     figures = scrape()
     for name, value in expected.items():
-        family, _, label = name.partition("__")
+        family, *labels = name.split("__")
         found = [v for series, v in figures.items() if series.split("{")[0] == PREFIX + family and
-                 (not label or f'"{label}"' in series)]
+                 all(f'"{label}"' in series for label in labels)]
         assert found == [value], f"{name}: {found}, not {value}"
     return figures
 
@@ -131,7 +132,7 @@ try:
     port = int(daemon.wait_for(r"metrics and health on tcp://127\.0\.0\.1:(\d+)$")[1])
 
     # Before anything: nothing is counted but what is there.
-    begun = check(serving=1, batches_sent_total=0, dataset_samples=24, workers__idle=2, workers__down=0,
+    begun = check(serving=1, batches_sent_total=0, dataset_samples__good=24, workers__idle=2, workers__down=0,
                   slots__idle=16, slots__taken=0, requests__waiting=0, build_info=1, insecure=0)
     version = subprocess.run([loaderd, "--version"], capture_output=True, text=True).stdout.split()[1]
     assert f'{PREFIX}build_info{{version="{version}"}}' in begun
@@ -140,22 +141,26 @@ try:
         response, text = ask(page)
         assert (response.status, text) == (200, "ok\n"), (page, response.status, text)
 
-    # A batch of two views, in which one of 24 samples is bad; then the same, which is kept.
+    # A batch of two views, in which one of 24 samples is bad.
     pixels = 24 * 2 * 32 * 32 * 3
     fetch()
-    first = check(batches_sent_total=1, sent_bytes_total=pixels, samples_sent_total=24,
-                  samples_substituted_total=1, bad_samples_total__truncated=1, bad_samples_total__crash=0,
-                  kept_hits_total=0, sessions=1, render_seconds_count=25)
+    first = check(batches_sent_total=1, sent_bytes_total=pixels, samples_sent_total__spoilt=24,
+                  samples_sent_total__good=0, samples_substituted_total__spoilt=1,
+                  bad_samples_total__spoilt__truncated=1, bad_samples_total__spoilt__crash=0,
+                  bad_samples_total__good__truncated=0, kept_hits_total=0, sessions=1, render_seconds_count=25)
     # 24 that are due and one that stands in, whose picture may be there by then
     assert first[PREFIX + "cache_misses_total"] + first[PREFIX + "cache_hits_total"] == 25
     assert first[PREFIX + "cache_misses_total"] >= 24 and first[PREFIX + "render_seconds_sum"] > 0
     assert first[PREFIX + 'render_seconds_bucket{le="+Inf"}'] == 25
-    fetch()
-    check(batches_sent_total=2, sent_bytes_total=2 * pixels, samples_sent_total=48, kept_hits_total=1,
-          bad_samples_total__truncated=1, render_seconds_count=25)
-    # The next epoch finds its pictures.
+    # A good one, twice: it is kept, and not rendered again.
+    for times in 1, 2:
+        fetch("--set", "data.dataset=good")
+        check(batches_sent_total=1 + times, sent_bytes_total=(1 + times) * pixels, sessions=2,
+              samples_sent_total__good=24 * times, kept_hits_total=times - 1, render_seconds_count=49)
+    # The next epoch finds its pictures, and the bad sample again, which is counted once.
     fetch("--epoch", "1")
-    figures = check(batches_sent_total=3, samples_substituted_total=3, bad_samples_total__truncated=1)
+    figures = check(batches_sent_total=4, samples_substituted_total__spoilt=2, samples_substituted_total__good=0,
+                    bad_samples_total__spoilt__truncated=1)
     assert figures[PREFIX + "cache_hits_total"] >= 23 and figures[PREFIX + "cache_bytes"] > 0
     refused = figures[PREFIX + "requests_refused_total"]
     fetch("--set", "data.dataset=nosuch", code=65)
@@ -165,7 +170,7 @@ try:
     os.kill(children()[0], signal.SIGKILL)
     daemon.wait_for("killed by somebody else")
     until("two workers", lambda f: f[PREFIX + 'workers{state="idle"}'] == 2)
-    check(worker_restarts_total__killed=1, worker_restarts_total__exit=0, bad_samples_total__crash=0)
+    check(worker_restarts_total__killed=1, worker_restarts_total__exit=0, bad_samples_total__spoilt__crash=0)
 
     # SIGHUP: once done; and refused, with a file that is wrong.
     os.kill(daemon.process.pid, signal.SIGHUP)
@@ -212,7 +217,7 @@ try:
     # when the daemon has lost its patience with them.
     silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(12)]
     fetch("--epoch", "2")
-    figures = check(batches_sent_total=4, lost_edges_total=0, stalls_total=0)
+    figures = check(batches_sent_total=5, lost_edges_total=0, stalls_total=0)
     for s in silent:
         s.close()
     assert ask("/livez")[0].status == 200
@@ -230,19 +235,19 @@ try:
         os.kill(worker, signal.SIGSTOP)
     waiting = subprocess.Popen(fetch_command("--epoch", "3"), stdout=subprocess.PIPE, text=True)
     until("a batch being made", lambda f: f[PREFIX + 'requests{stage="working"}'] == 1)
-    # three batches are kept
-    check(slots__taken=4, slots__idle=12, workers__busy=2, workers__idle=0, serving=1)
+    # the good batch is kept, those with stand-ins are not
+    check(slots__taken=2, slots__idle=14, workers__busy=2, workers__idle=0, serving=1)
     daemon.process.terminate()
     daemon.wait_for("finishing 1 requests")
     response, text = ask("/readyz")
     assert (response.status, text) == (503, "draining\n"), (response.status, text)
     assert ask("/livez")[0].status == 200
-    check(serving=0, batches_sent_total=4)
+    check(serving=0, batches_sent_total=5)
     for worker in children():
         os.kill(worker, signal.SIGCONT)
     assert waiting.wait(PATIENCE) == 0
     assert daemon.process.wait(PATIENCE) == 0
-    daemon.wait_for("ended: 5 batches")
+    daemon.wait_for("ended: 6 batches")
     try:
         ask("/livez")
         raise AssertionError("somebody answers after the end")

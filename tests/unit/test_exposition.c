@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* exposition: the text holds to the format: HELP and TYPE before samples, families whole, names by
  * the rules, histograms cumulative; every number comes from its field; names are escaped; it always
- * fits in EXPOSITION_MAX. tests/flow/metrics.sh watches a real daemon's, promtool.sh has Prometheus'
- * own checker look at it. */
+ * fits in EXPOSITION_MAX. tests/flow/metrics.sh watches a real daemon's; tests/flow/promtool.sh has
+ * Prometheus' own checker look at it. */
 #include "test.h"
 
 #include "common/auto.h"
