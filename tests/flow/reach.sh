@@ -61,8 +61,8 @@ grep -q "warning: waiting for ipc://$dir/a.sock, ipc://$dir/b.sock; " "$dir/othe
     fail 'waits without a word'
 kill -9 "$b"
 
-# A worker that may open no file: the run ends with its words, and the loader warns.
-start_loader c
+# A worker that may open no file, and has no pictures in memory: the run ends with its words, and the loader warns.
+start_loader c 'cache_mib: 0'
 begin poor --set "data.loaders=[ipc://$dir/c.sock]"
 wait_step poor 5 "$run"
 prlimit --pid "$(children "$pid")" --nofile=5:5

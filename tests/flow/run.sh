@@ -37,13 +37,14 @@ train() {
         { code=$?; cat "$dir/$name.err"; fail "run $name ended with $code"; }
 }
 
-# start_loader NAME: a daemon on ipc://$dir/NAME.sock; its process id in $pid.
+# start_loader NAME [KEY: VALUE]: a daemon on ipc://$dir/NAME.sock; its process id in $pid.
 start_loader() {
     cat >"$dir/$1.yaml" <<END
 listen: [ipc://$dir/$1.sock]
 workers: 1
 datasets:
   flowers: {path: $dir/flowers/train, format: folder}
+${2:-}
 END
     "$loaderd" --config "$dir/$1.yaml" 2>"$dir/$1.log" &
     pid=$!
