@@ -4,7 +4,9 @@
  *
  * What a trainer may not survive is kept out: it gives up a batch after RING_FAILURES_MAX damaged
  * answers, missed deadlines or failures of a loader, so bits are flipped and workers are in trouble
- * at most four times in a world, and the troubled time is short beside five deadlines. */
+ * at most four times in a world, and the troubled time is short beside five deadlines. Clocks leap
+ * by little in all, or by so much at once that it is no time of waiting. Where stopped trainers can
+ * hold every slot of a loader, the others wait for a jam to be cut, as data.retry lets them. */
 #include "tests/sim/world.h"
 
 #include "common/auto.h"
@@ -19,6 +21,8 @@
 
 enum { STEPS_MAX = 2000000 };
 static const double DEADLINE_S = 1, RETRY_S = 6, TROUBLE_MAX_S = 4, CALM_S = 40;
+static const double LEAP_TOLD_S = .7; /* a longer one is surely seen as an absence */
+static const double LEAPS_MAX_S = 1;  /* all shorter ones of a trainer: they pass for waiting */
 
 struct world {
     uint64_t dice;
@@ -28,6 +32,7 @@ struct world {
     struct node nodes[CABLE_LOADERS_MAX];
     struct client clients[CABLE_TRAINERS_MAX];
     double node_again_s[CABLE_LOADERS_MAX], client_again_s[CABLE_TRAINERS_MAX];
+    double leapt_s[CABLE_TRAINERS_MAX]; /* in short leaps */
     uint32_t troubles_left;
     bool faults[WORLD_FAULTS]; /* that happen here */
     double next_fault_s, fault_every_s;
@@ -95,7 +100,6 @@ static void draw_clients(struct world *w)
         c->window = dice_int(&w->dice, 1, 4);
         c->epochs = dice_int(&w->dice, 1, 2);
         c->deadline_s = DEADLINE_S;
-        c->retry_s = RETRY_S;
         c->step_s = dice_real(&w->dice, 0, .1);
         if (wire_new(WIRE_OMEGAS_MAX < 64 ? WIRE_OMEGAS_MAX : 64, &c->wire) < 0)
             assert(!"memory");
@@ -103,6 +107,15 @@ static void draw_clients(struct world *w)
         assert(c->seen);
         w->client_again_s[t] = dice_real(&w->dice, 0, .5);
     }
+}
+
+/* All trainers but one, stopped, may hold all slots of a loader. */
+static bool may_jam(const struct world *w)
+{
+    bool jam = false;
+    for (uint32_t l = 0; l < w->cable.n_loaders; l++)
+        jam |= w->nodes[l].slots <= (w->cable.n_trainers - 1) * w->nodes[l].window;
+    return jam && w->faults[WORLD_TRAINER_PAUSE];
 }
 
 static void begin(struct world *w, uint64_t seed)
@@ -132,6 +145,8 @@ static void begin(struct world *w, uint64_t seed)
         w->faults[f] = dice_chance(&w->dice, .4);
     if (w->clients[0].may_be_refused) /* another life might begin with the other's data */
         w->faults[WORLD_TRAINER_CRASH] = false;
+    for (uint32_t t = 0; t < w->cable.n_trainers; t++)
+        w->clients[t].retry_s = RETRY_S + (may_jam(w) ? JAM_MAX_MS * 1e-3 : 0);
 }
 
 /* --- what befalls them --- */
@@ -179,6 +194,8 @@ static void befall(struct world *w, enum world_fault fault)
         client->paused_until = w->now_s + some_s * (dice_chance(&w->dice, .2) ? 4 : 1);
         break;
     case WORLD_TRAINER_LEAP:
+        if (some_s < LEAP_TOLD_S && (w->leapt_s[t] += some_s) > LEAPS_MAX_S)
+            break;
         client->clock_ahead_s += some_s;
         break;
     case WORLD_FAULTS:
