@@ -38,7 +38,7 @@ struct config {
     size_t n_datasets;
     int64_t workers; /* 0 = one for each core */
     int64_t slots, slot_mib;
-    int64_t window;
+    int64_t window, window_mib;
     double bad_rate_max;
     double deadline_s; /* for one image, of processor time */
     double stall_s;    /* without an answer */

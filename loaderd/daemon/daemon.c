@@ -358,6 +358,7 @@ static int open_serve(struct daemon *d)
                      .dispatch = d->stock.dispatch,
                      .metrics = &d->metrics,
                      .window = (uint32_t)d->config->window,
+                     .window_bytes = (uint64_t)d->config->window_mib << 20,
                      .batch_bytes_max = (uint64_t)d->config->slot_mib << 20},
         .pool = d->stock.pool,
         .tap = d->port.tap != NULL,

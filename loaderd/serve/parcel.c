@@ -40,7 +40,11 @@ int parcel_begin(struct parcels *parcels, struct peer *peer, const struct batch 
     parcel->parcels = parcels;
     parcel->slot = batch->slot;
     parcel->peer = peer;
+    parcel->bytes = 0;
+    for (uint32_t i = 0; i < batch->header.n_frames; i++)
+        parcel->bytes += batch->header.frames[i].bytes;
     peer->holding++;
+    peer->held_bytes += parcel->bytes;
     pool_ref(parcels->pool, parcel->slot);
     atomic_store(&parcel->frames, batch->header.n_frames);
     unsigned char *slot = pool_data(parcels->pool, parcel->slot);
@@ -85,8 +89,10 @@ void parcels_collect(struct parcels *parcels)
         struct parcel *next = TAILQ_NEXT(parcel, next);
         if (atomic_load(&parcel->frames) == 0) {
             parcels->arrived++;
-            if (parcel->peer)
+            if (parcel->peer) {
                 parcel->peer->holding--;
+                parcel->peer->held_bytes -= parcel->bytes;
+            }
             TAILQ_REMOVE(&parcels->out, parcel, next);
             TAILQ_INSERT_TAIL(&parcels->idle, parcel, next);
         }
@@ -101,5 +107,6 @@ void parcels_forget(struct parcels *parcels, struct peer *peer)
     if (parcel->peer == peer) {
         parcel->peer = NULL;
         peer->holding--;
+        peer->held_bytes -= parcel->bytes;
     }
 }

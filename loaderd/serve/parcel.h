@@ -21,6 +21,7 @@ struct parcel {
     TAILQ_ENTRY(parcel) next;
     struct parcels *parcels;
     uint32_t slot;
+    uint64_t bytes;
     struct peer *peer;  /* NULL once it is forgotten */
     atomic_uint frames; /* that are not back */
     atomic_bool trying; /* link_send has them: what comes back meanwhile wakes nobody */

@@ -54,7 +54,7 @@ void peer_wakes(const struct peers *peers, struct peer *peer)
 
 void peer_forget(struct peer *peer)
 {
-    assert(peer->outstanding == 0 && peer->holding == 0);
+    assert(peer->outstanding == 0 && peer->holding == 0 && peer->held_bytes == 0);
     *peer = (struct peer){0};
 }
 

@@ -20,6 +20,7 @@ struct peer {
     uint32_t outstanding;   /* requests not yet answered */
     uint32_t holding;       /* batches: those of its requests that are being made or are ready, and
                                those on their way to it, whose slots ZeroMQ has not given back */
+    uint64_t held_bytes;    /* of pixels in these */
     uint64_t begun, served; /* bytes of batches begun for it, and of those that are made; or what
                                stands for them: see peer_wakes */
     uint64_t last_use;

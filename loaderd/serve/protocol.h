@@ -23,7 +23,8 @@ struct protocol_config { /* all loans */
     struct sessions *sessions;
     struct dispatch *dispatch; /* what ends a request releases its batch here */
     struct metrics *metrics;
-    uint32_t window; /* GetBatch that a peer may have outstanding, 1..SERVE_WINDOW_MAX */
+    uint32_t window;       /* GetBatch that a peer may have outstanding, 1..SERVE_WINDOW_MAX */
+    uint64_t window_bytes; /* pixels of the batches that a peer may hold, if more than one */
     uint64_t batch_bytes_max;
     uint64_t server_epoch;
 };

@@ -50,8 +50,11 @@ void request_move(struct requests *requests, struct request *request, enum reque
 {
     if (request->stage == REQUEST_WORKING)
         request->peer->served += request->bytes;
-    request->peer->holding += holds_batch(stage);
-    request->peer->holding -= holds_batch(request->stage);
+    const bool held = holds_batch(request->stage), holds = holds_batch(stage);
+    request->peer->holding += holds;
+    request->peer->holding -= held;
+    request->peer->held_bytes += holds ? request->bytes : 0;
+    request->peer->held_bytes -= held ? request->bytes : 0;
     move(requests, request, stage);
 }
 

@@ -30,7 +30,7 @@ struct request {
     struct session *session;
     uint32_t epoch, index;
     struct batch *batch; /* NULL while waiting */
-    uint64_t bytes;      /* of it, for the account of its peer */
+    uint64_t bytes;      /* of its pixels, for the accounts of its peer; 0 while waiting */
 };
 TAILQ_HEAD(request_list, request);
 

@@ -5,7 +5,8 @@
  *
  * A request waits for a slot, is working, is ready, and ends when its batch is sent. A peer holds
  * what is being made for it, what is ready, and what is on its way: while that is a whole window,
- * its other requests wait, whatever their age, and slots go to those who take what they are given.
+ * in batches or in bytes, its other requests wait, whatever their age, and slots go to those who
+ * take what they are given.
  */
 #include "loaderd/serve/serve.h"
 
@@ -240,12 +241,23 @@ static void take_finished(struct serve *serve)
     }
 }
 
-/* Of those who wait and hold less than a window: a request of the peer that was served least. */
+/* Whether the peer may hold the batch of one more request: less than a window, and its bytes too.
+ */
+static bool has_room(const struct protocol_config *config, const struct request *request)
+{
+    const struct peer *peer = request->peer;
+    if (peer->holding == 0)
+        return true;
+    uint64_t bytes = spec_batch_bytes(&request->session->spec);
+    return peer->holding < config->window && peer->held_bytes + bytes <= config->window_bytes;
+}
+
+/* Of those who wait and have room: a request of the peer that was served least. */
 static struct request *next_waiting(struct serve *serve)
 {
     struct request *request, *best = NULL;
     TAILQ_FOREACH(request, &serve->protocol.requests.stages[REQUEST_WAITING], next)
-    if (request->peer->holding < serve->config.protocol.window &&
+    if (has_room(&serve->config.protocol, request) &&
         (!best || request->peer->begun < best->peer->begun))
         best = request;
     return best;

@@ -378,6 +378,25 @@ int cable_loader_send(struct cable *cable, const struct serve_out *out)
     return r < 0 ? r : 0;
 }
 
+uint64_t cable_lent(const struct cable *cable, uint32_t trainer, uint32_t loader,
+                    uint64_t *ret_largest)
+{
+    const struct cable_conn *conn = &cable->conn[trainer * CABLE_LOADERS_MAX + loader];
+    const struct packet *p;
+    uint64_t all = 0;
+    *ret_largest = 0;
+    TAILQ_FOREACH(p, &conn->flying[TO_TRAINER], next)
+    {
+        uint64_t bytes = 0;
+        for (uint32_t i = 0; i < p->n_frames; i++)
+            bytes += p->frames[i].len;
+        all += bytes;
+        if (bytes > *ret_largest)
+            *ret_largest = bytes;
+    }
+    return all;
+}
+
 struct packet *cable_loader_receive(struct cable *cable, uint32_t loader, struct link_message *ret)
 {
     struct packet *p = TAILQ_FIRST(&cable->inbox[loader]);

@@ -93,6 +93,10 @@ enum link_event cable_trainer_event(struct cable *cable, struct cable_conn *conn
 
 /* The loader's end: serve's send; and what has come, to be given back with cable_packet_free. */
 int cable_loader_send(struct cable *cable, const struct serve_out *out);
+/* Bytes of frames that the loader has lent to the connection, and of the largest message of these.
+ */
+uint64_t cable_lent(const struct cable *cable, uint32_t trainer, uint32_t loader,
+                    uint64_t *ret_largest);
 struct packet *cable_loader_receive(struct cable *cable, uint32_t loader, struct link_message *ret);
 void cable_packet_free(struct cable *cable, struct packet *packet);
 

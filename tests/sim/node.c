@@ -56,6 +56,7 @@ void node_start(struct node *node, uint64_t server_epoch)
                      .dispatch = node->dispatch,
                      .metrics = &node->metrics,
                      .window = node->window,
+                     .window_bytes = node->window_bytes,
                      .batch_bytes_max = SLOT_PIXELS,
                      .server_epoch = server_epoch},
         .pool = node->pool,

@@ -35,7 +35,8 @@ struct node {
     uint64_t *dice;
     const struct flavour *flavour;
     uint32_t window, slots, workers;
-    bool keep; /* batches, as long as there is room */
+    uint64_t window_bytes;
+    bool keep;               /* batches, as long as there is room */
     double work_s;           /* the longest for one sample */
     double death_chance;     /* of a worker, at a sample */
     uint32_t *troubles_left; /* times that a worker may fail for reasons of its own; the world's */

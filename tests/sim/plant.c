@@ -5,6 +5,7 @@
 #include "common/crc32c.h"
 #include "loaderd/serve/parcel.h"
 #include "loaderd/serve/request.h"
+#include "proto/wire.h"
 #include "trainer/loader.h"
 #include "trainer/ring.h"
 
@@ -22,6 +23,7 @@ enum planted {
     SLOT,
     LEAK,
     CANCEL,
+    BYTES,
     PLANTS,
 };
 static int planted = -1;
@@ -35,6 +37,7 @@ const struct plant plants[] = {
     [SLOT] = {"slot", "a slot is free again before its frames have left"},
     [LEAK] = {"leak", "a slot is not given back, now and then"},
     [CANCEL] = {"cancel", "a cancelled request ends without its batch"},
+    [BYTES] = {"bytes", "a loader counts no batch before it is sent"},
     [PLANTS] = {NULL, NULL},
 };
 
@@ -115,4 +118,9 @@ WRAPPED(void, request_end, struct requests *requests, struct request *request)
     if (planted == CANCEL && request->stage == REQUEST_WORKING)
         request->batch = NULL;
     __real_request_end(requests, request);
+}
+
+WRAPPED(size_t, spec_batch_bytes, const struct spec *spec)
+{
+    return planted == BYTES ? 0 : __real_spec_batch_bytes(spec);
 }

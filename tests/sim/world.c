@@ -69,6 +69,7 @@ static void draw_nodes(struct world *w)
                               .dice = &w->dice,
                               .flavour = &w->flavours[stranger && l == 1],
                               .window = dice_int(&w->dice, 1, 4),
+                              .window_bytes = dice_int(&w->dice, 1, 6000),
                               .slots = dice_int(&w->dice, 1, 6),
                               .workers = dice_int(&w->dice, 1, NODE_WORKERS_MAX),
                               .keep = dice_chance(&w->dice, .5),
@@ -304,6 +305,18 @@ static void check_end(const struct world *w, char *ret, size_t cap)
     snprintf(ret, cap, "the world does not come to rest");
 }
 
+/* What is lent to a connection, as the cable sees it: no part of the loader's own account. */
+static bool holds_too_much(const struct world *w)
+{
+    for (uint32_t t = 0; t < w->cable.n_trainers; t++)
+        for (uint32_t l = 0; l < w->cable.n_loaders; l++) {
+            uint64_t one = 0, bytes = cable_lent(&w->cable, t, l, &one);
+            if (bytes > one && bytes > w->nodes[l].window_bytes)
+                return true;
+        }
+    return false;
+}
+
 static void run(struct world *w, char *ret_broken, size_t cap)
 {
     ret_broken[0] = 0;
@@ -314,6 +327,8 @@ static void run(struct world *w, char *ret_broken, size_t cap)
         next = fmin(next, turn_clients(w));
         next = fmin(next, cable_turn(&w->cable));
         const char *broken = client_broken(w);
+        if (!broken && holds_too_much(w))
+            broken = "more bytes are on their way to a trainer than a loader's window of them";
         if (broken) {
             snprintf(ret_broken, cap, "%s", broken);
             return;

@@ -58,6 +58,7 @@ static inline struct protocol_config hand_protocol(uint32_t window)
                                     .dispatch = hand.dispatch,
                                     .metrics = &hand.metrics,
                                     .window = window,
+                                    .window_bytes = UINT64_MAX,
                                     .batch_bytes_max = 1 << 20,
                                     .server_epoch = 77};
 }

@@ -71,6 +71,7 @@ static inline int bed_setup(void **state)
                      .dispatch = stock.dispatch,
                      .metrics = &metrics,
                      .window = 2,
+                     .window_bytes = 1 << 30,
                      .batch_bytes_max = 1 << 20},
         .pool = stock.pool,
         .send = bed_send,

@@ -113,6 +113,7 @@ static void test_defaults(void **state)
     assert_int_equal(config.slots, example->slots);
     assert_int_equal(config.slot_mib, example->slot_mib);
     assert_int_equal(config.window, example->window);
+    assert_int_equal(config.window_mib, example->window_mib);
     assert_true(config.bad_rate_max == example->bad_rate_max);
     assert_true(config.deadline_s == example->deadline_s);
     assert_true(config.stall_s == example->stall_s);

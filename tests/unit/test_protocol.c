@@ -32,6 +32,7 @@ static int setup(void **state)
                                      .sessions = sessions,
                                      .metrics = &metrics,
                                      .window = WINDOW,
+                                     .window_bytes = UINT64_MAX,
                                      .batch_bytes_max = 1 << 20,
                                      .server_epoch = 77};
     return protocol_init(&protocol, &config);

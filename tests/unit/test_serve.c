@@ -129,6 +129,17 @@ static void spoil(uint32_t index, int code)
     serve_turn(serve);
 }
 
+static struct serve_config serve_config(void)
+{
+    return (struct serve_config){.protocol = hand_protocol(WINDOW),
+                                 .pool = hand.pool,
+                                 .tap = true,
+                                 .send = take,
+                                 .send_hint = sent,
+                                 .wake = wake,
+                                 .wake_hint = &wakes};
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -139,13 +150,7 @@ static int setup(void **state)
     memset(keeps, 0, sizeof keeps);
     if (hand_begin(SLOTS) < 0 || wire_new(WIRE_OMEGAS_MAX, &wire) < 0)
         return -1;
-    struct serve_config config = {.protocol = hand_protocol(WINDOW),
-                                  .pool = hand.pool,
-                                  .tap = true,
-                                  .send = take,
-                                  .send_hint = sent,
-                                  .wake = wake,
-                                  .wake_hint = &wakes};
+    struct serve_config config = serve_config();
     return serve_new(&config, &serve);
 }
 
@@ -359,6 +364,45 @@ static void test_deaf(void **state)
     assert_int_equal(serve_outstanding(serve), 0);
 }
 
+/* A window of bytes: what is being made, ready and on its way, and a batch that is larger than it
+ * goes alone. */
+static void test_bytes(void **state)
+{
+    (void)state;
+    const uint64_t one = spec_batch_bytes(&hand.session->spec);
+    serve_free(serve);
+    struct serve_config config = serve_config();
+    config.protocol.window_bytes = 2 * one - 1; /* room for one, and not quite for two */
+    assert_int_equal(serve_new(&config, &serve), 0);
+    keeps[1] = true;
+    ask(1, 0, 0);
+    ask(1, 1, 1);
+    assert_int_equal(pool_idle(hand.pool), SLOTS - 1); /* the second waits: one is being made */
+    make(0);
+    assert_int_equal(last()->type, WIRE_BATCH);
+    serve_turn(serve);
+    assert_int_equal(pool_idle(hand.pool), SLOTS - 1); /* ... and while it is on its way */
+    ask(2, 0, 5);                                      /* the other's bytes are its own */
+    assert_int_equal(pool_idle(hand.pool), SLOTS - 2);
+    release(1);
+    serve_turn(serve);
+    make(1);
+    assert_int_equal(last()->index, 1);
+    release(1);
+    serve_free(serve);
+    config.protocol.window_bytes = 1;
+    assert_int_equal(serve_new(&config, &serve), 0);
+    ask(1, 0, 0);
+    ask(1, 1, 1);
+    make(0);
+    assert_int_equal(last()->index, 0);
+    release(1);
+    serve_turn(serve);
+    make(1);
+    assert_int_equal(last()->index, 1);
+    assert_int_equal(serve_outstanding(serve), 0);
+}
+
 /* All slots are with peers that do not take them, and somebody waits: seen, until one moves. */
 static void test_jam(void **state)
 {
@@ -511,11 +555,11 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_a_batch),      TEST(test_shared),     TEST(test_full_queue),
-        TEST(test_fair_workers), TEST(test_gone),       TEST(test_gone_at_a_reply),
-        TEST(test_deaf),         TEST(test_jam),        TEST(test_few_slots),
-        TEST(test_failed),       TEST(test_unsendable), TEST(test_cancelled),
-        TEST(test_bad_messages), TEST(test_drain),
+        TEST(test_a_batch),      TEST(test_shared),       TEST(test_full_queue),
+        TEST(test_fair_workers), TEST(test_gone),         TEST(test_gone_at_a_reply),
+        TEST(test_deaf),         TEST(test_bytes),        TEST(test_jam),
+        TEST(test_few_slots),    TEST(test_failed),       TEST(test_unsendable),
+        TEST(test_cancelled),    TEST(test_bad_messages), TEST(test_drain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
