@@ -24,7 +24,7 @@ const struct usage keygen_usage = {
     .operands = "",
     .about = "Writes two files: NAME with the public key, NAME_secret with both, which only its "
              "owner can read. Neither may be there before. Loaders and clients need one pair each. "
-             "The name of a client's public key is what the loader calls the client in its log.",
+             "A loader with log: debug names who it lets in after the file in curve.clients.",
     .options = rows,
     .n_options = ARRAY_LEN(rows),
 };

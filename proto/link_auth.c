@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* link_auth: takes ZAP requests and a folder of keys, gives yes or no. The thread owns the socket
- * and ends with the context; the list is under a lock. Logs nothing: what peers can cause at will
- * is counted, and the owner of the daemon's log tells it now and then. */
+ * and ends with the context; the list is under a lock. What peers can cause at will is logged at
+ * debug only; it is counted, and the owner of the daemon's log tells it now and then. */
 #include "proto/link_auth.h"
 
 #include "common/auto.h"
 #include "common/err.h"
+#include "common/log.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -99,15 +100,31 @@ static void judge_key(struct link_auth *auth, const struct link_auth_frame *fram
 {
     const uint8_t *key = frames[ZAP_CREDENTIALS].data;
     link_key_text(key, ret->user);
-    if (auth->clients.any || client_find(&auth->clients, key)) {
+    const struct client *client = client_find(&auth->clients, key);
+    if (client || auth->clients.any) {
         ret->code = "200";
         ret->text = "OK";
+        if (client)
+            memcpy(ret->name, client->name, sizeof ret->name);
         return;
     }
     char whose[LINK_KEY_TEXT + 16];
     snprintf(whose, sizeof whose, "the key %s", ret->user);
     refuse(auth, &frames[ZAP_ADDRESS], whose);
     ret->user[0] = 0;
+}
+
+static void tell_judgement(const struct link_auth_answer *answer,
+                           const struct link_auth_frame *frames, const char *refused)
+{
+    char place[LINK_AUTH_PLACE_MAX];
+    if (strcmp(answer->code, "200") != 0) {
+        log_debug("refused: %s", refused);
+    } else if (answer->user[0]) {
+        place_text(&frames[ZAP_ADDRESS], place);
+        log_debug("let in from %s: client %s, key %s", place,
+                  answer->name[0] ? answer->name : "(any)", answer->user);
+    }
 }
 
 void link_auth_judge(struct link_auth *auth, const struct link_auth_frame *frames, size_t n,
@@ -135,7 +152,10 @@ void link_auth_judge(struct link_auth *auth, const struct link_auth_frame *frame
     } else {
         refuse(auth, &frames[ZAP_ADDRESS], "a peer without a key");
     }
+    char last[LINK_AUTH_TEXT_MAX];
+    memcpy(last, auth->last, sizeof last);
     pthread_mutex_unlock(&auth->lock);
+    tell_judgement(ret, frames, last);
 }
 
 /* --- the thread --- */
@@ -375,23 +395,13 @@ bool link_auth_allows(struct link_auth *auth, const char *user)
         return false;
     pthread_mutex_lock(&auth->lock);
     bool allowed = auth->clients.any || client_find(&auth->clients, key);
-    if (!allowed)
-        refuse(auth, NULL, "a message with a key that was taken off the list");
+    if (!allowed) {
+        char whose[LINK_AUTH_TEXT_MAX];
+        snprintf(whose, sizeof whose, "a message with the key %s, taken off the list", user);
+        refuse(auth, NULL, whose);
+    }
     pthread_mutex_unlock(&auth->lock);
     return allowed;
-}
-
-void link_auth_name(struct link_auth *auth, const char *user, char ret[LINK_AUTH_NAME_MAX])
-{
-    uint8_t key[LINK_KEY_BYTES];
-    ret[0] = 0;
-    if (link_key_from_text(user, key) < 0)
-        return;
-    pthread_mutex_lock(&auth->lock);
-    const struct client *client = client_find(&auth->clients, key);
-    if (client)
-        memcpy(ret, client->name, LINK_AUTH_NAME_MAX);
-    pthread_mutex_unlock(&auth->lock);
 }
 
 uint64_t link_auth_refused(struct link_auth *auth, char ret_text[LINK_AUTH_TEXT_MAX])

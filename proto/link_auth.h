@@ -46,9 +46,6 @@ int link_auth_load(struct link_auth *auth, const char *path, link_auth_tell_fn t
  * messages, which is the key's text. A no is counted with the refused. */
 bool link_auth_allows(struct link_auth *auth, const char *user);
 
-/* The client's name, "" for one that is not on the list. */
-void link_auth_name(struct link_auth *auth, const char *user, char ret[LINK_AUTH_NAME_MAX]);
-
 /* Connections, and messages, refused so far; text is who was the last one, and what was wrong. */
 uint64_t link_auth_refused(struct link_auth *auth, char ret_text[LINK_AUTH_TEXT_MAX]);
 
@@ -58,11 +55,12 @@ struct link_auth_frame {
     size_t len;
 };
 
-/* The answer to a request as its frames say it: for the thread, and for tests. */
+/* The answer to a request as its frames say it: for the thread, and for tests. Logged at debug. */
 struct link_auth_answer {
-    const char *code, *text;  /* "200", "400", "500" and why */
-    char user[LINK_KEY_TEXT]; /* "" unless it is let in by its key */
-    uint8_t id_len;           /* of the request, to be given back */
+    const char *code, *text;       /* "200", "400", "500" and why */
+    char user[LINK_KEY_TEXT];      /* "" unless it is let in by its key */
+    char name[LINK_AUTH_NAME_MAX]; /* its client's, who is on the list; else "" */
+    uint8_t id_len;                /* of the request, to be given back */
     unsigned char id[LINK_AUTH_FRAME_MAX];
 };
 void link_auth_judge(struct link_auth *auth, const struct link_auth_frame *frames, size_t n,

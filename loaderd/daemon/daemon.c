@@ -94,8 +94,10 @@ static void tell_counts(struct daemon *d)
 
 static void run(struct daemon *d)
 {
-    for (size_t i = 0; i < d->config->listen.n; i++)
-        log_info("serving on %s", d->config->listen.v[i]);
+    for (uint32_t i = 0; i < d->port.n_links; i++)
+        log_info("serving on %s", d->port.endpoints[i]);
+    if (d->port.tap)
+        log_info("tap on %s", d->port.tap_endpoint);
     if (d->http) {
         char endpoint[LINK_ENDPOINT_MAX];
         http_endpoint(d->http, endpoint);
