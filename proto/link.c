@@ -204,6 +204,19 @@ static int bind_fail(const char *endpoint)
     return err_set(place ? -EADDRNOTAVAIL : link_errno(), "%s: cannot listen: %s", endpoint, why);
 }
 
+/* ZeroMQ names an IPv4 address as one of IPv6 where both are on: people write it the short way. */
+static void plain_address(char *endpoint)
+{
+    static const char mapped[] = "tcp://[::ffff:";
+    char *end = strncmp(endpoint, mapped, strlen(mapped)) == 0 ? strchr(endpoint, ']') : NULL;
+    char *address = endpoint + strlen("tcp://"), *short_one = endpoint + strlen(mapped);
+    if (!end || !memchr(short_one, '.', (size_t)(end - short_one)))
+        return;
+    const size_t len = (size_t)(end - short_one);
+    memmove(address, short_one, len);
+    memmove(address + len, end + 1, strlen(end + 1) + 1);
+}
+
 static int link_start(struct link_context *context, struct link *link, const char *endpoint)
 {
     link->socket = zmq_socket(context->zmq, link->kind->type);
@@ -227,6 +240,8 @@ static int link_start(struct link_context *context, struct link *link, const cha
     if (zmq_getsockopt(link->socket, ZMQ_FD, &link->fd, &fd_len) < 0 ||
         zmq_getsockopt(link->socket, ZMQ_LAST_ENDPOINT, link->endpoint, &len) < 0)
         return zmq_fail(endpoint, "cannot be asked");
+    if (link->kind->binds) /* where we connect, link_again needs ZeroMQ's own word */
+        plain_address(link->endpoint);
     return 0;
 }
 

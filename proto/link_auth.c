@@ -64,12 +64,18 @@ static bool frame_is(const struct link_auth_frame *frame, const char *text)
     return frame->len == strlen(text) && memcmp(frame->data, text, frame->len) == 0;
 }
 
-/* An address is shown, whatever is in it. */
+/* An address is shown, whatever is in it; one of IPv4 the short way. */
 static void place_text(const struct link_auth_frame *frame, char ret[LINK_AUTH_PLACE_MAX])
 {
-    size_t n = frame->len < LINK_AUTH_PLACE_MAX - 1 ? frame->len : LINK_AUTH_PLACE_MAX - 1;
+    static const char mapped[] = "::ffff:";
+    const size_t skip = frame->len > strlen(mapped) && memchr(frame->data, '.', frame->len) &&
+                                memcmp(frame->data, mapped, strlen(mapped)) == 0
+                            ? strlen(mapped)
+                            : 0;
+    const size_t len = frame->len - skip;
+    size_t n = len < LINK_AUTH_PLACE_MAX - 1 ? len : LINK_AUTH_PLACE_MAX - 1;
     for (size_t i = 0; i < n; i++) {
-        unsigned char c = ((const unsigned char *)frame->data)[i];
+        unsigned char c = ((const unsigned char *)frame->data)[skip + i];
         ret[i] = c > ' ' && c < 127 ? (char)c : '?';
     }
     ret[n] = 0;

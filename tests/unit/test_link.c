@@ -58,6 +58,30 @@ static void test_endpoints_refused(void **state)
     }
 }
 
+/* Where it is bound is said as people write it. */
+static void test_where(void **state)
+{
+    (void)state;
+    static const char *const rows[][2] = {
+        {"tcp://127.0.0.1:*", "tcp://127.0.0.1:"},
+        {"tcp://0.0.0.0:*", "tcp://0.0.0.0:"},
+        {"tcp://[::1]:*", "tcp://[::1]:"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char bound[LINK_ENDPOINT_MAX];
+        int r = link_router_bind(context, rows[i][0], &router);
+        if (r == -EADDRNOTAVAIL && i == 2)
+            continue; /* a machine without IPv6 */
+        assert_int_equal(r, 0);
+        assert_int_equal(link_endpoint(router, bound, sizeof bound), 0);
+        const size_t len = strlen(rows[i][1]);
+        assert_memory_equal(bound, rows[i][1], len);
+        assert_in_range(strtoul(bound + len, NULL, 10), 1, 65535);
+        link_close(router);
+        router = NULL;
+    }
+}
+
 static void test_bind_takes_nothing_away(void **state)
 {
     (void)state;
@@ -238,6 +262,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         LINK_TEST(test_endpoints_refused),
+        LINK_TEST(test_where),
         LINK_TEST(test_bind_takes_nothing_away),
         LINK_TEST(test_events),
         LINK_TEST(test_too_large_for_the_loader),
