@@ -109,8 +109,9 @@ static int teardown(void **state)
 {
     (void)state;
     pid_t left[1];
-    crew_close(crew);
-    while (!crew_closed(crew))
+    if (crew) /* none in a test that was skipped */
+        crew_close(crew);
+    while (crew && !crew_closed(crew))
         uv_run(&loop, UV_RUN_ONCE);
     crew_free(crew);
     crew = NULL;
