@@ -9,6 +9,7 @@
 #include "common/err.h"
 #include "common/file.h"
 #include "common/notify.h"
+#include "trainer/embed_folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,14 +29,14 @@
 enum {
     READY_POLL_MS = 50,
     STOP_POLL_MS = 20,
-    STOP_WAIT_MS = 15000,  /* a loader drains in less; then it is killed */
-    SOCKET_PATH_MAX = 107, /* of a Unix socket */
+    STOP_WAIT_MS = 15000, /* a loader drains in less; then it is killed */
+    SOCKET_PATH_MAX = EMBED_FOLDER_PATH_MAX,
     LAST_LINE_MAX = 512,
 };
 static char binary[] = "augstream-loaderd";
 
 struct embed {
-    char folder[SOCKET_PATH_MAX];
+    struct embed_folder folder;
     char endpoint[SOCKET_PATH_MAX + 8], tap[SOCKET_PATH_MAX + 8];
     pid_t pid; /* 0 = none, or already waited for */
     int end;   /* below 0: it ended by itself */
@@ -53,27 +54,17 @@ enum { ENTRY_CONFIG, ENTRY_SOCKET, ENTRY_TAP, ENTRY_NOTIFY };
 
 static int entry_path(const struct embed *e, int entry, char *ret, size_t cap)
 {
-    int n = snprintf(ret, cap, "%s/%s", e->folder, entries[entry]);
+    int n = snprintf(ret, cap, "%s/%s", e->folder.path, entries[entry]);
     if (n < 0 || (size_t)n >= cap || n > SOCKET_PATH_MAX)
-        return err_set(-ENAMETOOLONG, "%s: too long for a socket's folder; set TMPDIR", e->folder);
+        return err_set(-ENAMETOOLONG, "%s: too long for a socket's folder; set TMPDIR",
+                       e->folder.path);
     return 0;
 }
 
 static int make_folder(struct embed *e)
 {
     const char *base = getenv("TMPDIR");
-    int n = snprintf(e->folder, sizeof e->folder, "%s/augstream-XXXXXX",
-                     base && base[0] == '/' ? base : "/tmp");
-    if (n < 0 || (size_t)n >= sizeof e->folder) {
-        e->folder[0] = 0;
-        return err_set(-ENAMETOOLONG, "%s: too long for a socket's folder; set TMPDIR", base);
-    }
-    if (!mkdtemp(e->folder)) {
-        int rc = err_set(-errno, "%s: cannot make: %s", e->folder, strerror(errno));
-        e->folder[0] = 0;
-        return rc;
-    }
-    return 0;
+    return embed_folder_make(base && base[0] == '/' ? base : "/tmp", &e->folder);
 }
 
 /* --- its configuration --- */
@@ -452,12 +443,6 @@ void embed_stop(struct embed *e)
         close(e->log_fd);
     if (e->notify_fd >= 0)
         close(e->notify_fd);
-    for (size_t i = 0; e->folder[0] && i < ARRAY_LEN(entries); i++) {
-        char path[SOCKET_PATH_MAX + 1];
-        if (entry_path(e, (int)i, path, sizeof path) == 0)
-            unlink(path);
-    }
-    if (e->folder[0])
-        rmdir(e->folder);
+    embed_folder_remove(&e->folder);
     free(e);
 }
