@@ -116,9 +116,9 @@ static int write_config(const struct embed *e, const struct embed_config *config
     fputs("\ntap: ", w.out);
     put_quoted(w.out, e->tap);
     fprintf(w.out, "\nworkers: %u\nwindow: %u\nlog: warning\n", config->workers, config->window);
-    if (config->batch_bytes > 0)
-        fprintf(w.out, "slot_mib: %llu\n",
-                (unsigned long long)((config->batch_bytes + (1 << 20) - 1) >> 20));
+    unsigned long long batch_mib = (config->batch_bytes + (1 << 20) - 1) >> 20;
+    if (batch_mib > 0) /* its one trainer may have a whole window of them */
+        fprintf(w.out, "slot_mib: %llu\nwindow_mib: %llu\n", batch_mib, config->window * batch_mib);
     if (config->bad_rate_max)
         fprintf(w.out, "bad_rate_max: %.17g\n", *config->bad_rate_max);
     fputs("datasets:\n", w.out);

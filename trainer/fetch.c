@@ -254,6 +254,9 @@ static int on_error(struct fetch *f, uint32_t i, const struct wire_message *m, d
 /* A loader became READY: the first one says what the dataset is, all others must agree. */
 static int on_ready(struct fetch *f, const struct loader *loader, double now_s)
 {
+    int rc = loader_read(loader, &f->spec);
+    if (rc < 0)
+        return rc;
     if (f->opened)
         return loader_agrees(loader, f->spec.dataset, &f->info);
     f->info = loader->info;

@@ -201,6 +201,18 @@ void loader_words(const struct loader *loaders, uint32_t n, char *ret, size_t ca
                                      loaders[i].said);
 }
 
+int loader_read(const struct loader *loader, const struct spec *spec)
+{
+    uint8_t ours[DIGEST_BYTES];
+    spec_digest(spec, loader->info.fingerprint, ours);
+    if (memcmp(loader->info.session, ours, DIGEST_BYTES) == 0)
+        return 0;
+    return err_set(-EPROTO,
+                   "%s: the session it opened is not the one of this run: it read the recipe "
+                   "otherwise (is it of another version?)",
+                   loader->endpoint);
+}
+
 int loader_agrees(const struct loader *loader, const char *dataset, const struct recv_info *ours)
 {
     const struct recv_info *theirs = &loader->info;

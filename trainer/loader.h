@@ -87,6 +87,10 @@ void loader_says(struct loader *loader, const char *text);
 void loader_names(const struct loader *loaders, uint32_t n, char *ret, size_t cap);
 void loader_words(const struct loader *loaders, uint32_t n, char *ret, size_t cap);
 
+/* Whether it read our spec as we wrote it: a session's name is a digest of the spec and of the
+ * dataset's fingerprint, and we make it too. -EPROTO: it did not. */
+int loader_read(const struct loader *loader, const struct spec *spec);
+
 /* Whether its session, just opened, is the run's; -EBADMSG says how its dataset differs. */
 int loader_agrees(const struct loader *loader, const char *dataset, const struct recv_info *ours);
 

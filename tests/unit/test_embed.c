@@ -127,7 +127,7 @@ static void test_runs(void **state)
     char expected[1024];
     snprintf(expected, sizeof expected,
              "listen: \"%s\"\ntap: \"%s\"\nworkers: 3\nwindow: 5\nlog: warning\n"
-             "slot_mib: 201\nbad_rate_max: 0.29999999999999999\ndatasets:\n"
+             "slot_mib: 201\nwindow_mib: 1005\nbad_rate_max: 0.29999999999999999\ndatasets:\n"
              "  \"good\": {path: \"/data/a \\\"b\\\"\\\\c\", format: \"folder\"}\n"
              "  \"knn\": {path: \"x\\x0ay\", format: \"folder\", split: \"test\", "
              "classes: \"names\", fraction: 0.5}\n",

@@ -22,8 +22,12 @@ static char *print(const struct summary *s)
 
 static const struct model_losses losses = {
     2, {{"loss", -0.75F, false}, {"augself.crop.r2", 0.5F, true}}};
-static const struct recv_counts counts = {
-    .rerequests = 2, .crc_errors = 1, .disconnects = 3, .substituted = 4, .wait_s = 2};
+static const struct recv_counts counts = {.rerequests = 2,
+                                          .crc_errors = 1,
+                                          .unreadable = 5,
+                                          .disconnects = 3,
+                                          .substituted = 4,
+                                          .wait_s = 2};
 static const struct profile off;
 
 /* A score that is no number, and a run whose first score nobody knows. */
@@ -68,7 +72,7 @@ static void test_whole(void **state)
                               "10.0 s scoring and saving\n"
                               "losses  loss -0.7500 augself.crop.r2 0.5000 rank 12.3\n"
                               "data    4 images substituted, 2 batches asked for again, 1 damaged, "
-                              "3 disconnects\n"
+                              "5 messages unreadable, 3 disconnects\n"
                               "knn     50.00 %, at the start 25.00 %\n");
     free(text);
 }

@@ -34,9 +34,10 @@ void summary_print(const struct summary *s, FILE *out)
         fprintf(out, " rank %.1f", s->rank);
     fprintf(out,
             "\ndata    %" PRIu64 " images substituted, %" PRIu64
-            " batches asked for again, %" PRIu64 " damaged, %" PRIu64 " disconnects\n",
+            " batches asked for again, %" PRIu64 " damaged, %" PRIu64
+            " messages unreadable, %" PRIu64 " disconnects\n",
             s->counts->substituted, s->counts->rerequests, s->counts->crc_errors,
-            s->counts->disconnects);
+            s->counts->unreadable, s->counts->disconnects);
     if (s->knn_last >= 0)
         fprintf(out, "knn     %.2f %%", 100 * s->knn_last);
     if (s->knn_last >= 0 && s->knn_first >= 0)
