@@ -41,6 +41,7 @@ int err_exit(int code)
     case ENAMETOOLONG:
     case E2BIG:
     case EILSEQ:
+    case EOPNOTSUPP: /* a file of a kind that is not read */
         return EXIT_DATA;
     case ETIMEDOUT:
     case ECONNREFUSED:

@@ -137,6 +137,17 @@ int file_sweep(const char *folder)
     return 0;
 }
 
+int file_read_regular(const char *path, size_t max, char **ret, size_t *ret_len)
+{
+    struct stat st;
+    if (stat(path, &st) != 0)
+        return err_set(-errno, "%s: %s", path, strerror(errno));
+    if (!S_ISREG(st.st_mode))
+        return err_set(-EBADMSG, "%s: not a regular file", path);
+    int r = file_read(path, max, ret, ret_len);
+    return r == -EFBIG ? -EBADMSG : r;
+}
+
 int file_read(const char *path, size_t max, char **ret, size_t *ret_len)
 {
     auto_close int fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -25,6 +25,10 @@ int file_sweep(const char *folder);
 /* Whole file into a fresh malloc'd block (caller frees), a NUL after it; -EFBIG above max. */
 int file_read(const char *path, size_t max, char **ret, size_t *ret_len);
 
+/* As file_read, of data: -EBADMSG for what is no regular file (a pipe would be waited for) or too
+ * large. */
+int file_read_regular(const char *path, size_t max, char **ret, size_t *ret_len);
+
 int file_mkdirs(const char *path); /* mkdir -p, mode 0777 & ~umask */
 
 #endif

@@ -553,8 +553,8 @@ int crew_submit(void *hint, const struct session *session, const struct task_ren
     struct task_render whole = *task;
     whole.cache = (struct task_cache){.have = 0};
     if (crew->config.gallery && task->item.coding == ITEM_FILE && session->dataset)
-        gallery_offer(crew->config.gallery, session->dataset->source->fingerprint,
-                      task->item.sample, uv_now(crew->config.loop), &flight.cached, &whole.cache);
+        gallery_offer(crew->config.gallery, session->dataset->key, task->item.sample,
+                      uv_now(crew->config.loop), &flight.cached, &whole.cache);
     if (give(worker, &whole, sizeof whole) < 0) {
         if (crew->config.gallery)
             gallery_settle(crew->config.gallery, &flight.cached, NULL);

@@ -45,8 +45,8 @@ struct chunk {
 
 struct owner {
     bool known;
-    uint8_t fingerprint[DIGEST_BYTES];
-    uint64_t last_ms; /* when it was asked for */
+    uint8_t dataset[DIGEST_BYTES]; /* its key */
+    uint64_t last_ms;              /* when it was asked for */
     uint32_t chunks;
     uint32_t flying; /* offers to be settled */
 };
@@ -128,19 +128,19 @@ static int32_t *bucket_of(struct gallery *gallery, uint32_t owner, uint32_t samp
 
 /* The dataset's number; NONE when there are too many datasets. One that has nothing here makes way.
  */
-static int32_t owner_of(struct gallery *gallery, const uint8_t *fingerprint)
+static int32_t owner_of(struct gallery *gallery, const uint8_t *dataset)
 {
     int32_t place = NONE;
     for (int32_t i = 0; i < OWNERS; i++) {
         const struct owner *owner = &gallery->owners[i];
-        if (owner->known && memcmp(owner->fingerprint, fingerprint, DIGEST_BYTES) == 0)
+        if (owner->known && memcmp(owner->dataset, dataset, DIGEST_BYTES) == 0)
             return i;
         if (place == NONE && owner->chunks == 0 && owner->flying == 0)
             place = i;
     }
     if (place != NONE) {
         gallery->owners[place] = (struct owner){.known = true};
-        memcpy(gallery->owners[place].fingerprint, fingerprint, DIGEST_BYTES);
+        memcpy(gallery->owners[place].dataset, dataset, DIGEST_BYTES);
     }
     return place;
 }
@@ -232,13 +232,12 @@ static void pin(struct gallery *gallery, struct gallery_ticket *ticket, uint32_t
     ticket->pinned |= bit;
 }
 
-void gallery_offer(struct gallery *gallery, const uint8_t fingerprint[DIGEST_BYTES],
-                   uint32_t sample, uint64_t now_ms, struct gallery_ticket *ret_ticket,
-                   struct task_cache *ret)
+void gallery_offer(struct gallery *gallery, const uint8_t dataset[DIGEST_BYTES], uint32_t sample,
+                   uint64_t now_ms, struct gallery_ticket *ret_ticket, struct task_cache *ret)
 {
     *ret = (struct task_cache){.have = 0};
     *ret_ticket = (struct gallery_ticket){.offered = false};
-    const int32_t owner = owner_of(gallery, fingerprint);
+    const int32_t owner = owner_of(gallery, dataset);
     if (owner == NONE)
         return;
     struct gallery_ticket ticket = {.offered = true, .owner = (uint32_t)owner, .sample = sample};

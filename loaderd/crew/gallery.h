@@ -43,11 +43,10 @@ struct gallery_ticket {
     uint32_t fill;   /* the chunk that it may write to, and one more; 0: none */
 };
 
-/* A task on a sample of the dataset of this fingerprint: what it may use and where it may put what
- * it decodes. Each offer is settled once, before anything that it pins is given up. */
-void gallery_offer(struct gallery *gallery, const uint8_t fingerprint[DIGEST_BYTES],
-                   uint32_t sample, uint64_t now_ms, struct gallery_ticket *ret_ticket,
-                   struct task_cache *ret);
+/* A task on a sample of the dataset of this key (struct dataset's): what it may use and where it
+ * may put what it decodes. Each offer is settled once, before anything that it pins is given up. */
+void gallery_offer(struct gallery *gallery, const uint8_t dataset[DIGEST_BYTES], uint32_t sample,
+                   uint64_t now_ms, struct gallery_ticket *ret_ticket, struct task_cache *ret);
 
 /* What became of it: the worker's answer, or NULL where it gave none. False, and nothing kept, when
  * the answer cannot be true. */

@@ -29,6 +29,11 @@ int dataset_open(struct dataset *dataset, const char *name, const struct source_
     }
     dataset->source = source;
     memcpy(dataset->name, name, len + 1);
+    struct digest d;
+    digest_init(&d);
+    digest_add_str(&d, name);
+    digest_add(&d, source->fingerprint, sizeof source->fingerprint);
+    digest_end(&d, dataset->key);
     return 0;
 }
 

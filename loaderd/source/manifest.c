@@ -72,6 +72,14 @@ static const char *field(const struct manifest *m, enum column column)
     return m->at[column] < 0 ? "" : m->csv.field[m->at[column]];
 }
 
+/* Blanks around a column's name are nobody's intention. */
+static bool is_called(const char *field, const char *name)
+{
+    field += strspn(field, " \t");
+    const size_t len = strlen(name);
+    return strncmp(field, name, len) == 0 && field[len + strspn(field + len, " \t")] == 0;
+}
+
 static int read_header(struct manifest *m)
 {
     int r = csv_next(&m->csv);
@@ -83,7 +91,7 @@ static int read_header(struct manifest *m)
     for (int c = 0; c < COLUMNS; c++) {
         m->at[c] = -1;
         for (size_t i = 0; i < m->n; i++) {
-            if (strcmp(m->csv.field[i], column_names[c]) != 0)
+            if (!is_called(m->csv.field[i], column_names[c]))
                 continue;
             if (m->at[c] >= 0)
                 return fail(m, -EBADMSG, "two columns are called '%s'", column_names[c]);
@@ -138,6 +146,15 @@ static bool is_number(const char *label)
     return strspn(label, "0123456789") == strlen(label) || strcmp(label, "-1") == 0;
 }
 
+/* What spreadsheets and pandas make of whole numbers when one of them is missing: 2.0. As names
+ * they would be in another order. */
+static bool is_fraction(const char *label)
+{
+    char *end;
+    (void)strtod(label, &end);
+    return end != label && *end == 0 && strspn(label, "+-.0123456789eE") == strlen(label);
+}
+
 /* Of a label that is_number; -1, which many write for none, is none. */
 static int number_of(const struct manifest *m, int32_t *ret)
 {
@@ -187,6 +204,11 @@ static int note_label(struct manifest *m)
     const char *label = field(m, LABEL);
     if (!*label)
         return 0;
+    if (!is_number(label) && is_fraction(label))
+        return fail(m, -EBADMSG,
+                    "label '%.60s': labels are whole numbers from 0 on, -1 or nothing for none, or "
+                    "names",
+                    label);
     int r = is_number(label) ? note_number(m) : note_name(m);
     if (r == 0 && m->number_line && m->name_line)
         return fail(m, -EBADMSG,

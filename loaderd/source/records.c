@@ -221,7 +221,7 @@ int records_classes(const char *folder, const char *file, uint32_t n, struct lis
         return r;
     if (!named)
         return classes_unnamed(listing, path, n);
-    r = file_read(path, NAMES_BYTES_MAX, &text, &len);
+    r = file_read_regular(path, NAMES_BYTES_MAX, &text, &len);
     if (r < 0)
         return r;
     uint32_t found = 0;

@@ -110,7 +110,7 @@ static int select_classes(struct listing *l, const char *path)
     char *text auto_free = NULL;
     size_t len;
     if (r == 0)
-        r = file_read(path, CLASSES_FILE_MAX, &text, &len);
+        r = file_read_regular(path, CLASSES_FILE_MAX, &text, &len);
     if (r < 0)
         return r;
     int32_t *fresh auto_free = malloc((l->n_classes + 1) * sizeof *fresh);

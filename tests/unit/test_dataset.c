@@ -30,6 +30,12 @@ static void test_open(void **state)
     assert_int_equal(dataset_open(&dataset, longest + 1, &folder), 0);
     assert_string_equal(dataset.name, longest + 1);
     assert_int_equal(dataset.source->samples, 1);
+    /* Another tree may have the same names and sizes, and other pictures. */
+    struct dataset twin = {0};
+    assert_int_equal(dataset_open(&twin, "d", &folder), 0);
+    assert_memory_equal(twin.source->fingerprint, dataset.source->fingerprint, DIGEST_BYTES);
+    assert_memory_not_equal(twin.key, dataset.key, DIGEST_BYTES);
+    dataset_done(&twin);
     dataset_done(&dataset);
     dataset_done(&dataset);
     unlink(file);

@@ -164,6 +164,15 @@ static void test_read_bounds(void **state)
     free(text);
     text = NULL;
     assert_int_equal(file_read(folder, 100, &text, &len), -EISDIR);
+    char fifo[sizeof folder + 8];
+    snprintf(fifo, sizeof fifo, "%s/fifo", folder);
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    assert_int_equal(file_read_regular(fifo, 100, &text, &len), -EBADMSG); /* and does not wait */
+    assert_int_equal(unlink(fifo), 0);
+    assert_int_equal(file_read_regular(folder, 100, &text, &len), -EBADMSG);
+    assert_int_equal(file_read_regular(path, 4, &text, &len), -EBADMSG);
+    assert_null(text);
+    assert_int_equal(file_read_regular(path, 5, &text, &len), 0);
 }
 
 static void test_mkdirs(void **state)

@@ -109,6 +109,7 @@ static void test_rows(void **state)
         {"path,label\na.png,0\na.png,1\n", NULL, "set/a.png:0 set/a.png:1 0,1,"},
         {"path\nlink.png\n", NULL, "set/link.png:-1 "},
         {"path\n../far.png\n./in/../a.png\n", NULL, "set/../far.png:-1 set/./in/../a.png:-1 "},
+        {" path , label\t\na.png,2.0 m\n", NULL, "set/a.png:0 2.0 m,"},
         {"path,caption\na.png,\"two\nlines\"\n", NULL, "set/a.png:-1 "},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
@@ -166,6 +167,8 @@ static void test_breaches(void **state)
         {TEXT("path\nfifo.png\n"), NULL, -EBADMSG, 2, "fifo.png: not a regular file"},
         {TEXT("path,label\na.png,1\nb.png,cat\n"), NULL, -EBADMSG, 3,
          "line 2 has a number and line 3 a name"},
+        {TEXT("path,label\na.png,0.0\nb.png,10.0\n"), NULL, -EBADMSG, 2, "whole numbers"},
+        {TEXT("path,label\na.png,0\nb.png,-2\n"), NULL, -EBADMSG, 3, "whole numbers"},
         {TEXT("path,label\na.png,1\nb.png, 2\n"), NULL, -EBADMSG, 3, "all or none"},
         {TEXT("path,label\na.png,0\nb.png,65536\na.png,2\n"), NULL, -EBADMSG, 3,
          "label 65536, of 3 rows"},
