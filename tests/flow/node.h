@@ -156,6 +156,23 @@ static inline void node_done(struct node *node)
     garden_done(&node->garden);
 }
 
+static inline void node_copy(const struct node *node, const char *from, const char *name)
+{
+    char command[8192];
+    snprintf(command, sizeof command, "cp '%s' '%s'", from, garden_path(&node->garden, name));
+    assert_int_equal(system(command), 0);
+}
+
+/* The daemon's program in the scratch folder, and beside it what it takes for its worker. */
+static inline void node_install(struct node *node, const char *worker)
+{
+    static char program[256];
+    node_copy(node, worker, "augstream-loaderd-worker");
+    node_copy(node, built_program("loaderd/augstream-loaderd"), "augstream-loaderd");
+    snprintf(program, sizeof program, "%s", garden_path(&node->garden, "augstream-loaderd"));
+    node->program = program;
+}
+
 static inline pid_t node_worker(const struct node *node)
 {
     pid_t pid[1] = {0};
@@ -366,6 +383,46 @@ static inline struct client *client_ready(const struct node *node, uint64_t seed
     client_hello(c);
     client_open(c, &spec);
     return c;
+}
+
+/* Batches that no socket buffer swallows. */
+static inline struct client *client_large(const struct node *node)
+{
+    struct client *c = client_new(node->endpoint);
+    struct spec spec;
+    node_spec(&spec, 1);
+    for (uint32_t v = 0; v < spec.n_views; v++)
+        spec.views[v].size = spec.views[v].crop_resize = 224;
+    client_hello(c);
+    client_open(c, &spec);
+    return c;
+}
+
+/* In a process of its own: asks for `n` large batches of one epoch, says so, and waits to be
+ * killed. */
+static inline pid_t node_trainer(const struct node *node, uint32_t n)
+{
+    int said[2];
+    assert_int_equal(pipe(said), 0);
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid > 0) {
+        char word;
+        close(said[1]);
+        assert_int_equal(read(said[0], &word, 1), 1);
+        close(said[0]);
+        return pid;
+    }
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    struct client *c = client_large(node);
+    for (uint32_t i = 0; i < n; i++)
+        client_ask(c, i, (uint32_t)getpid(), i);
+    c->out = (struct wire_message){.type = WIRE_PING};
+    client_send(c);
+    client_expect(c, WIRE_PONG); /* so they have arrived */
+    if (write(said[1], "x", 1) == 1)
+        pause();
+    _exit(0);
 }
 
 /* --- a client that keeps to the rules, among others that do not --- */

@@ -82,6 +82,56 @@ static void test_hangup(void **state)
     assert_nothing_left();
 }
 
+/* How often the log says it. */
+static uint32_t times_logged(const char *words)
+{
+    uint32_t n = 0;
+    auto_free char *text = node_log(&node);
+    for (const char *at = text; (at = strstr(at, words)); at++)
+        n++;
+    return n;
+}
+
+/* loaderd.yaml anew, with these lines in it, and SIGHUP; until all of it is done. */
+static void reload(const char *lines)
+{
+    char text[1024];
+    snprintf(text, sizeof text, "listen: %s\n%s\ndatasets:\n  set: {path: %s/set}\n", node.endpoint,
+             lines, node.garden.root);
+    garden_write(&node.garden, "loaderd.yaml", text);
+    kill(node.pid, SIGHUP);
+    node_hear(&node, "RELOADING=1\nMONOTONIC_USEC=", "");
+    node_hear(&node, "READY=1", "");
+}
+
+/* What SIGHUP changes holds at once, what needs a restart is named, what is wrong changes nothing.
+ */
+static void test_reload(void **state)
+{
+    (void)state;
+    node_start(&node); /* log: debug, workers: 1 */
+    struct client *c = client_ready(&node, 1);
+    struct print whole = client_get(c, 0, 0);
+    reload("workers: 1\nlog: error");
+    assert_int_equal(times_logged("SIGHUP"), 0); /* which is a notice: the level holds already */
+    reload("workers: 2\nwindow: 3\nlog: notice");
+    assert_int_equal(times_logged("loaderd.yaml is read again; changed: log"), 1);
+    assert_true(node_logged(&node, "but kept until a restart: workers, window\n"));
+    reload("workers: 2\nwindow: 3\nlog: loud");
+    assert_true(node_logged(&node, "loaderd.yaml:4: log: "));
+    assert_int_equal(times_logged("is read again; changed"),
+                     1); /* the list of clients is another */
+    reload("workers: 1\nlog: notice");
+    assert_int_equal(times_logged("is read again; changed: nothing"), 1); /* notice held */
+    assert_int_equal(times_logged("kept until a restart"), 1);
+    pid_t workers[2];
+    assert_int_equal(children_of(node.pid, workers, 2), 1);
+    client_forget(c);
+    assert_same(client_get(c, 0, 0), whole);
+    client_free(c);
+    node_end(&node);
+}
+
 /* --- the drain --- */
 
 /* Three requests are out when SIGTERM comes, and the only worker stands still: they are answered,
@@ -216,30 +266,13 @@ static void test_killed_workers(void **state)
     node_end(&node);
 }
 
-static void copy_program(const char *from, const char *name)
-{
-    char command[8192];
-    snprintf(command, sizeof command, "cp '%s' '%s'", from, garden_path(&node.garden, name));
-    assert_int_equal(system(command), 0);
-}
-
-/* The daemon's program in the scratch folder, and beside it what it takes for its worker. */
-static void install(const char *worker)
-{
-    static char program[256];
-    copy_program(worker, "augstream-loaderd-worker");
-    copy_program(built_program("loaderd/augstream-loaderd"), "augstream-loaderd");
-    snprintf(program, sizeof program, "%s", garden_path(&node.garden, "augstream-loaderd"));
-    node.program = program;
-}
-
 /* The worker's program vanishes (a package is being replaced) and comes back: the log says so, and
  * the batch arrives in the end. */
 static void test_worker_program_vanishes(void **state)
 {
     (void)state;
     char worker[256], away[256];
-    install(built_program("loaderd/augstream-loaderd-worker"));
+    node_install(&node, built_program("loaderd/augstream-loaderd-worker"));
     snprintf(worker, sizeof worker, "%s", garden_path(&node.garden, "augstream-loaderd-worker"));
     snprintf(away, sizeof away, "%s", garden_path(&node.garden, "away"));
     node_start(&node);
@@ -266,7 +299,7 @@ static void test_signal_while_starting(void **state)
     (void)state;
     garden_write(&node.garden, "sleeper", "#!/bin/sh\necho begun >&2\nexec sleep 1000\n");
     chmod(garden_path(&node.garden, "sleeper"), 0755);
-    install(garden_path(&node.garden, "sleeper"));
+    node_install(&node, garden_path(&node.garden, "sleeper"));
     node.lines = "workers: 64"; /* it comes while they are being started */
     node_spawn(&node);
     double end_s = stat_now() + PATIENCE_MS * 1e-3;
@@ -283,7 +316,7 @@ static void test_signal_while_starting(void **state)
 static void test_worker_that_fails(void **state)
 {
     (void)state;
-    install("/bin/false");
+    node_install(&node, "/bin/false");
     node_spawn(&node);
     int status = node_wait(&node);
     assert_true(WIFEXITED(status));
@@ -416,6 +449,7 @@ int main(void)
         TEST(test_ready_status_stopping),
         TEST(test_interrupt),
         TEST(test_hangup),
+        TEST(test_reload),
         TEST(test_drain),
         TEST(test_second_signal),
         TEST(test_killed),

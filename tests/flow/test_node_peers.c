@@ -122,19 +122,6 @@ static void test_not_zeromq(void **state)
     node_end(&node);
 }
 
-/* Batches that no socket buffer swallows. */
-static struct client *large_client(void)
-{
-    struct client *c = client_new(node.endpoint);
-    struct spec spec;
-    node_spec(&spec, 1);
-    for (uint32_t v = 0; v < spec.n_views; v++)
-        spec.views[v].size = spec.views[v].crop_resize = 224;
-    client_hello(c);
-    client_open(c, &spec);
-    return c;
-}
-
 /* A peer that asks and asks and never reads. What it is sent lies in the slots until it takes it:
  * it may fill its own window of them, not all. Each of its requests is in before the next one of
  * the client that reads. */
@@ -143,7 +130,7 @@ static void test_never_reads(void **state)
     (void)state;
     node.lines = "workers: 1\nslots: 6\nwindow: 3";
     start();
-    struct client *large = large_client();
+    struct client *large = client_large(&node);
     auto_close int deaf = raw_connect();
     raw_greet(deaf);
     for (uint32_t i = 0; i < 20; i++) {
@@ -164,7 +151,7 @@ static void test_one_slot(void **state)
     start();
     struct client *c[3];
     for (size_t i = 0; i < ARRAY_LEN(c); i++)
-        c[i] = large_client();
+        c[i] = client_large(&node);
     for (uint32_t k = 0; k < 4; k++)
         for (uint32_t i = 0; i < ARRAY_LEN(c); i++)
             client_ask(c[i], k, i, k);
@@ -242,7 +229,7 @@ static void test_get_and_cancel_flood(void **state)
 {
     (void)state;
     start();
-    struct client *large = large_client();
+    struct client *large = client_large(&node);
     int deaf = raw_connect();
     raw_greet(deaf);
     long before = 0;
@@ -266,32 +253,6 @@ static void test_get_and_cancel_flood(void **state)
 }
 
 /* --- peers that stand still, vanish, and are many --- */
-
-/* In a process of its own: asks for `n` batches, says so, and waits to be killed. */
-static pid_t trainer_that_asks(uint32_t n)
-{
-    int said[2];
-    assert_int_equal(pipe(said), 0);
-    pid_t pid = fork();
-    assert_true(pid >= 0);
-    if (pid > 0) {
-        char word;
-        close(said[1]);
-        assert_int_equal(read(said[0], &word, 1), 1);
-        close(said[0]);
-        return pid;
-    }
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    struct client *c = large_client();
-    for (uint32_t i = 0; i < n; i++)
-        client_ask(c, i, (uint32_t)getpid(), i);
-    c->out = (struct wire_message){.type = WIRE_PING};
-    client_send(c);
-    client_expect(c, WIRE_PONG); /* so they have arrived */
-    if (write(said[1], "x", 1) == 1)
-        pause();
-    _exit(0);
-}
 
 /* As client_get, by a client that asks again when its connection was lost, as trainers do. */
 static struct print get_patiently(struct client *c, uint32_t epoch, uint32_t index)
@@ -317,7 +278,7 @@ static void test_frozen_trainers(void **state)
     pid_t worker = node_worker(&node), frozen[2];
     stop_process(worker);
     for (size_t i = 0; i < ARRAY_LEN(frozen); i++) {
-        frozen[i] = trainer_that_asks(2);
+        frozen[i] = node_trainer(&node, 2);
         stop_process(frozen[i]);
     }
     kill(worker, SIGCONT);
