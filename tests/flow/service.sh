@@ -49,6 +49,10 @@ for name in augstream-loaderd.service augstream-loaderd@.service; do
     systemd-analyze security --offline=yes --threshold=$EXPOSURE "$unit" >"$dir/said" 2>&1 ||
         { cat "$dir/said"; fail "$name exposes more than $EXPOSURE tenths"; }
     tail -n 1 "$dir/said"
+    # So is the unit with the lines in it that it proposes.
+    sed 's/^#: //' "$unit" >"$dir/units/with-$name"
+    ! cmp -s "$unit" "$dir/units/with-$name" || fail "$name proposes nothing"
+    verified "$dir/units/with-$name" || { cat "$dir/said"; fail "what $name proposes is not clean"; }
 done
 
 # Both judges can say no.

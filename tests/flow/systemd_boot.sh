@@ -3,7 +3,7 @@
 # systemd_boot: becomes systemd, the first process of namespaces that systemd.sh made. Its root is this
 # machine's with every change in memory, beside what is installed in DIR/dest; of devices, kernel
 # settings and units of this machine it sees none, so it can change none. DIR/check is its /run/check.
-#   systemd_boot.sh DIR
+#   systemd_boot.sh DIR ENVIRONMENT        ENVIRONMENT: for every service, NAME=VALUE or nothing
 set -eu
 dir=$1
 root=$dir/over/root
@@ -36,6 +36,8 @@ for target in sysinit basic check; do
     printf '[Unit]\nDescription=%s\n' "$target" >"$units/$target.target"
 done
 cp /lib/systemd/system/systemd-journald.service /lib/systemd/system/systemd-journald.socket "$units/"
+mkdir "$units/service.d"
+printf '[Service]\nEnvironment=%s\n' "$2" >"$units/service.d/environment.conf"
 printf 'Requires=check.service\n' >>"$units/check.target"
 cat >"$units/check.service" <<EOF
 [Unit]

@@ -5,7 +5,7 @@
 # a machine of its own, where it is root and /run/check holds what it needs.
 set -eu
 # shellcheck disable=SC1091,SC2154
-. /run/check/where # where all is installed: $sysusers, $tmpfiles, $example, $loaderd, $inspect
+. /run/check/where # where all is installed: $unit_at, $sysusers, $tmpfiles, $example ...
 unit=augstream-loaderd.service
 config=/etc/augstream/loaderd.yaml
 dropins=/etc/systemd/system/$unit.d
@@ -103,8 +103,7 @@ views: {size: 32, blur: {kernel: 5}}
 EOF
     # Each end of the daemon, as systemd judges it.
     # shellcheck disable=SC2016
-    dropin record 'ExecStopPost=+/bin/sh -c "echo $${SERVICE_RESULT} $${EXIT_CODE} $${EXIT_STATUS} >>/run/check/ends"' \
-        "$(cat /run/check/environment 2>/dev/null || true)"
+    dropin record 'ExecStopPost=+/bin/sh -c "echo $${SERVICE_RESULT} $${EXIT_CODE} $${EXIT_STATUS} >>/run/check/ends"'
 }
 
 # The secret key is root's. Without the credential there is none, which no restart mends.
@@ -117,7 +116,7 @@ without_credential() {
 }
 
 with_credential() {
-    dropin key LoadCredential=loader_secret:/etc/augstream/loader_secret
+    dropin key "$(sed -n 's/^#: LoadCredential=/LoadCredential=/p' "$unit_at")" # as the unit proposes
     systemctl start "$unit" || fail 'it does not start'
     is ActiveState active # Type=notify: it has said READY=1
     is Type notify
