@@ -5,8 +5,8 @@
 const unsigned long replay_corpus_least = 700;
 
 static const char *const texts[] = {
-    "GET /metrics HTTP/1.1\r\nHost: 127.0.0.1:9155\r\nUser-Agent: Prometheus/2.42.0\r\nAccept: "
-    "text/plain;version=0.0.4;q=0.5,*/*;q=0.1\r\nAccept-Encoding: gzip\r\n\r\n",
+    ("GET /metrics HTTP/1.1\r\nHost: 127.0.0.1:9155\r\nUser-Agent: Prometheus/2.42.0\r\nAccept: "
+     "text/plain;version=0.0.4;q=0.5,*/*;q=0.1\r\nAccept-Encoding: gzip\r\n\r\n"),
     "GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
     "HEAD /readyz?verbose=1 HTTP/1.0\r\n\r\n",
     "GET http://127.0.0.1:9155/metrics HTTP/1.1\r\nhost:a\r\n\r\n",

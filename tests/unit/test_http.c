@@ -197,7 +197,7 @@ static void test_slow(void **state)
 static void test_gone(void **state)
 {
     (void)state;
-    static const char *const words[] = {"", "GET /la", "GET /large" REST};
+    static const char *const words[] = {"", "GET /la", ("GET /large" REST)};
     for (size_t i = 0; i < 4 * ARRAY_LEN(words); i++) {
         const struct linger now = {.l_onoff = i % 2};
         const int fd = dial();

@@ -228,8 +228,8 @@ static void test_words(void **state)
         "model       resnet18, width 64, imagenet stem: 512 features\n",
         "batch       128 images, 2 views of 224 pixels; 2 batches a step\n",
         ": 11176512 backbone, ",
-        "forward     1.81 GMAC an image of 224 pixels, backbone alone (1 MAC = a multiply-add = 2 "
-        "FLOP)\n",
+        ("forward     1.81 GMAC an image of 224 pixels, backbone alone "
+         "(1 MAC = a multiply-add = 2 FLOP)\n"),
         "sgd, learning rate 0.03 (0.03 for 256 images), weight decay 0.0005\n",
         "data        d: unknown, no loader answers: steps an epoch are floor(images / 256)\n",
     };
