@@ -283,11 +283,20 @@ static int bad_dataset(const struct config_dataset *dataset, const char *path, c
     return err_set(-EINVAL, "%s:%d: %s: %s", path, conf_line(key), key, what);
 }
 
+/* "no dataset format is called 'x': folder, manifest, ..." */
+static void no_format(const char *name, size_t cap, char *ret)
+{
+    size_t at = (size_t)snprintf(ret, cap, "no dataset format is called '%s'", name);
+    for (size_t i = 0; i < source_formats_n && at < cap; i++)
+        at += (size_t)snprintf(ret + at, cap - at, "%s%s", i == 0 ? "; there are " : ", ",
+                               source_formats[i].name);
+}
+
 static int check_dataset(const struct config_dataset *dataset, const char *path)
 {
-    char what[CONF_STR_MAX + 64];
+    char what[CONF_STR_MAX + 256];
     if (!source_format_find(dataset->format)) {
-        snprintf(what, sizeof what, "no dataset format is called '%s'", dataset->format);
+        no_format(dataset->format, sizeof what, what);
         return bad_dataset(dataset, path, "format", what);
     }
     if (dataset->allow.n == 0)

@@ -78,9 +78,7 @@ static void open_streams(void)
 /* What --check looks at: the key, then the datasets. */
 static int check_all(const struct config *config)
 {
-    struct link_key key = {0};
-    int r = config->curve.secret[0] ? gate_key(config, &key) : 0;
-    explicit_bzero(&key, sizeof key);
+    int r = gate_check(config);
     return r < 0 ? r : stock_check(config, stdout);
 }
 

@@ -30,7 +30,11 @@ int gate_key(const struct config *config, struct link_key *ret)
     if (read_key(config->curve.secret, ret) == 0)
         return 0;
     snprintf(why, sizeof why, "%s", err_text());
-    return err_set(-EINVAL, "curve.secret: %s", why);
+    return err_set(-EINVAL, "curve.secret: %s%s", why,
+                   strchr(config->curve.secret, '/') || getenv("CREDENTIALS_DIRECTORY")
+                       ? ""
+                       : " (the unit finds such a name among its credentials; here is no "
+                         "$CREDENTIALS_DIRECTORY)");
 }
 
 static void tell(void *hint, const char *text)
@@ -62,6 +66,23 @@ static int open_curve(struct gate *gate, struct link_guard *guard)
         snprintf(why, sizeof why, "%s", err_text());
         r = err_set(-EINVAL, "curve.clients: %s", why);
     }
+    return r;
+}
+
+int gate_check(const struct config *config)
+{
+    struct gate gate = {.config = config};
+    struct link_guard guard = {0};
+    struct link_context *context = NULL;
+    if (!config->curve.secret[0])
+        return 0;
+    int r = link_context_new(&context);
+    if (r == 0)
+        r = link_context_admit(context, &gate.auth);
+    if (r == 0)
+        r = open_curve(&gate, &guard);
+    explicit_bzero(&guard, sizeof guard);
+    link_context_free(context);
     return r;
 }
 

@@ -28,7 +28,10 @@ int gate_reload(struct gate *gate);
 /* Counts who was refused, and opens the tap again after a reload; every second or so. */
 void gate_tick(struct gate *gate);
 
-/* Reads the secret key that the configuration names: also for --check. */
+/* For --check: whether gate_open would find the key and the list of clients. */
+int gate_check(const struct config *config);
+
+/* Reads the secret key that the configuration names. */
 int gate_key(const struct config *config, struct link_key *ret);
 
 #endif

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { CACHE_PATH_MAX = 4096 };
@@ -190,8 +191,11 @@ int cache_store(const char *state, const struct timespec *begun, const struct in
     int r = check_settled(index, begun);
     if (r == 0)
         r = path_of(state, index->head->key, path);
+    const bool fresh = r == 0 && access(state, F_OK) != 0;
     if (r == 0)
         r = file_mkdirs(state);
+    if (r == 0 && fresh && chmod(state, 0700) != 0)
+        r = err_set(-errno, "%s: %s", state, strerror(errno));
     if (r == 0)
         r = lock_folder(state, &lock);
     if (r == 0)

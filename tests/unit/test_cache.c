@@ -307,6 +307,13 @@ static void test_folder_of_state(void **unused)
     opens("the index is not kept: ", true, 6);
     assert_int_equal(unlink(state), 0);
 
+    /* One that is made is the daemon's alone. */
+    struct stat st;
+    opens("the index is kept", false, 6);
+    assert_int_equal(stat(state, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0700);
+    assert_int_equal(unlink(index_path()), 0);
+
     /* Full: no file may grow. */
     struct rlimit old, none;
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);

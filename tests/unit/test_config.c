@@ -156,7 +156,8 @@ static void test_refused(void **state)
             "tap: ipc:///run/x is listened on");
     refused("listen: [ipc:///run/y, ipc:///run/x, ipc:///run/y]\n" SETS, 1,
             "listen: ipc:///run/y is there twice");
-    refused("listen: ipc:///run/x\ndatasets:\n  a: {path: /a, format: papyrus}\n", 3, "papyrus");
+    refused("listen: ipc:///run/x\ndatasets:\n  a: {path: /a, format: papyrus}\n", 3,
+            "papyrus'; there are folder, ");
     refused("listen: ipc:///run/x\ndatasets:\n  a: {path: /a, allow: [png, bmp]}\n", 3, "'bmp'");
     refused("listen: ipc:///run/x\ndatasets:\n  a: {path: /a, allow: []}\n", 3, "allow");
     refused("listen: ipc:///run/x\ndatasets:\n  a: {path: /a, fraction: 0}\n", 3, "fraction");

@@ -72,11 +72,21 @@ static void test_refused_configurations(void **state)
     configure(garden_path(&garden, "none"), "any");
     assert_int_equal(gate_open(&gate, &config, &metrics, &port), -EINVAL);
     assert_non_null(strstr(err_text(), "curve.secret: "));
+    assert_int_equal(gate_check(&config), -EINVAL);
     port_close(&port);
+    configure("server_secret", "any");
+    assert_int_equal(gate_check(&config), -EINVAL);
+    assert_non_null(strstr(err_text(), "CREDENTIALS_DIRECTORY"));
     configure(garden_path(&garden, "server_secret"), garden_path(&garden, "none"));
     assert_int_equal(gate_open(&gate, &config, &metrics, &port), -EINVAL);
     assert_non_null(strstr(err_text(), "curve.clients: "));
     port_close(&port);
+    assert_int_equal(gate_check(&config), -EINVAL);
+    assert_non_null(strstr(err_text(), "curve.clients: "));
+    configure(garden_path(&garden, "server_secret"), garden_path(&garden, "clients"));
+    assert_int_equal(gate_check(&config), 0);
+    configure("", "");
+    assert_int_equal(gate_check(&config), 0);
 }
 
 static enum link_event wait_event(struct link *link)
