@@ -13,9 +13,13 @@
 void stock_line(const struct dataset *dataset, char ret[STOCK_LINE_MAX])
 {
     const struct source *source = dataset->source;
-    snprintf(ret, STOCK_LINE_MAX,
-             "%s: %" PRIu64 " samples, %" PRIu32 " classes, %" PRIu64 " other files left out",
-             dataset->name, source->samples, source->classes, source->ignored);
+    int n =
+        snprintf(ret, STOCK_LINE_MAX,
+                 "%s: %" PRIu64 " samples, %" PRIu32 " classes, %" PRIu64 " other files left out",
+                 dataset->name, source->samples, source->classes, source->ignored);
+    if (source->unlabelled > 0)
+        snprintf(ret + n, STOCK_LINE_MAX - (size_t)n, "; %" PRIu64 " samples have no label",
+                 source->unlabelled);
 }
 
 static int open_dataset(const char *state, const struct config_dataset *c, struct dataset *dataset)

@@ -363,6 +363,8 @@ int index_answer(const struct index *index, const struct index_block *take_block
     s->block = *take_block;
     s->source.samples = head->samples;
     s->source.classes = (uint32_t)head->classes;
+    for (uint64_t i = 0; i < head->samples; i++)
+        s->source.unlabelled += index->samples[i].label < 0;
     s->source.ignored = head->ignored;
     memcpy(s->source.fingerprint, head->fingerprint, DIGEST_BYTES);
     s->source.item = item;

@@ -77,6 +77,7 @@ struct source {
     const struct source_format *format;
     uint64_t samples;
     uint32_t classes;
+    uint64_t unlabelled;               /* samples */
     uint64_t ignored;                  /* what is no candidate (by name), counted and logged */
     uint8_t fingerprint[DIGEST_BYTES]; /* over names, sizes and labels in index order */
     void (*item)(const struct source *source, uint32_t sample, struct item *ret);

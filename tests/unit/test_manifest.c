@@ -60,9 +60,11 @@ static const char *told(const char *text, const char *split)
     if (open_split(text, strlen(text), split, &source) < 0)
         fail_msg("%s: %s", text, err_text());
     size_t at = 0;
+    uint64_t unlabelled = 0;
     for (uint32_t i = 0; i < source->samples; i++) {
         struct item item;
         source->item(source, i, &item);
+        unlabelled += item.label < 0;
         assert_int_equal(item.sample, i);
         assert_int_equal(item.coding, ITEM_FILE);
         assert_int_equal(item.offset, 0);
@@ -75,6 +77,7 @@ static const char *told(const char *text, const char *split)
     }
     for (uint32_t i = 0; i < source->classes; i++)
         at += (size_t)snprintf(out + at, sizeof out - at, "%s,", source->class_name(source, i));
+    assert_int_equal(source->unlabelled, unlabelled);
     source_free(source);
     return out;
 }

@@ -103,6 +103,23 @@ static void test_no_memory(void **state)
     stock_close(&stock);
 }
 
+/* The least and the most that a line may say. */
+static void test_line(void **state)
+{
+    (void)state;
+    char line[STOCK_LINE_MAX];
+    struct source source = {.samples = 3, .classes = 1, .unlabelled = 2};
+    struct dataset dataset = {.name = "half", .source = &source};
+    stock_line(&dataset, line);
+    assert_string_equal(line, "half: 3 samples, 1 classes, 0 other files left out; 2 samples have "
+                              "no label");
+    memset(dataset.name, 'n', sizeof dataset.name - 1);
+    source.samples = source.unlabelled = source.ignored = UINT64_MAX;
+    source.classes = UINT32_MAX;
+    stock_line(&dataset, line);
+    assert_non_null(strstr(line, "have no label"));
+}
+
 static void test_check(void **state)
 {
     (void)state;
@@ -130,6 +147,6 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {TEST(test_open), TEST(test_missing), TEST(test_no_memory),
-                                       TEST(test_check)};
+                                       TEST(test_line), TEST(test_check)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
