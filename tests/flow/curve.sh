@@ -66,6 +66,8 @@ run: {name: t, dir: $dir/runs}
 data: {dataset: flowers, batch: 8, loaders: [$at], retry: 3}
 views: {size: 32, blur: {kernel: 5}}
 model: {width: 8}
+optim: {epochs: 100000} # the long run lasts until it is told to end, on any machine
+checkpoint: {every: 100000}
 EOF
 
 # figure NAME: of /metrics
