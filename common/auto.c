@@ -2,6 +2,7 @@
 /* auto: the cleanup functions behind the attributes of auto.h. */
 #include "common/auto.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -22,4 +23,11 @@ void auto_fclose_fn(void *file)
     FILE *f = *(FILE **)file;
     if (f)
         fclose(f);
+}
+
+void auto_closedir_fn(void *dir)
+{
+    DIR *d = *(DIR **)dir;
+    if (d)
+        closedir(d);
 }

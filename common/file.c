@@ -120,15 +120,9 @@ static bool is_tmp(const char *name)
     return serial && !at[pid + 1 + serial];
 }
 
-static void closedir_fn(DIR **d)
-{
-    if (*d)
-        closedir(*d);
-}
-
 int file_sweep(const char *folder)
 {
-    auto_with(closedir_fn) DIR *d = opendir(folder);
+    auto_closedir DIR *d = opendir(folder);
     if (!d)
         return err_set(-errno, "%s: cannot open: %s", folder, strerror(errno));
     for (struct dirent *e; (e = readdir(d));)

@@ -310,12 +310,6 @@ static int clients_add(struct clients *clients, const char *path, const char *na
     return 0;
 }
 
-static void closedir_fn(DIR **dir)
-{
-    if (*dir)
-        closedir(*dir);
-}
-
 static bool is_secret(const char *name)
 {
     static const char end[] = "_secret";
@@ -326,7 +320,7 @@ static bool is_secret(const char *name)
 static int read_folder(struct clients *clients, const char *folder, link_auth_tell_fn tell,
                        void *hint)
 {
-    auto_with(closedir_fn) DIR *dir = opendir(folder);
+    auto_closedir DIR *dir = opendir(folder);
     if (!dir)
         return err_set(-errno, "%s: %s", folder, strerror(errno));
     errno = 0;

@@ -20,12 +20,6 @@
 static const char prefix[] = "augstream-loader-";
 enum { RANDOM = 6 /* characters that mkdtemp draws */, TRIES = 16 };
 
-static void closedir_fn(DIR **dir)
-{
-    if (*dir)
-        closedir(*dir);
-}
-
 /* The entries of an open folder; the descriptor stays the caller's. */
 static DIR *list(int fd)
 {
@@ -38,7 +32,7 @@ static DIR *list(int fd)
 
 static void empty(int fd)
 {
-    auto_with(closedir_fn) DIR *dir = list(fd);
+    auto_closedir DIR *dir = list(fd);
     struct stat st;
     for (struct dirent *e; dir && (e = readdir(dir));)
         if (fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
@@ -68,7 +62,7 @@ static void clear_one(int base, const char *name)
 
 static void clear_left_over(const char *base)
 {
-    auto_with(closedir_fn) DIR *dir = opendir(base);
+    auto_closedir DIR *dir = opendir(base);
     for (struct dirent *e; dir && (e = readdir(dir));)
         if (strncmp(e->d_name, prefix, strlen(prefix)) == 0 &&
             strlen(e->d_name) == strlen(prefix) + RANDOM)

@@ -19,7 +19,6 @@ enum {
         4096, /* room for one entry for so many bytes: smaller pictures run out of these */
     OWNERS = WIRE_DATASETS_MAX,
     NONE = -1,
-    SIDE_MAX = 16384, /* decode's, which is not to be seen from here */
 };
 
 struct entry {
@@ -278,7 +277,7 @@ static int32_t reduction_of(uint32_t reduce)
 
 static bool is_possible(const struct task_cached *answer, size_t room)
 {
-    if (answer->w < 1 || answer->w > SIDE_MAX || answer->h < 1 || answer->h > SIDE_MAX ||
+    if (answer->w < 1 || answer->w > TASK_SIDE_MAX || answer->h < 1 || answer->h > TASK_SIDE_MAX ||
         reduction_of(answer->reduce) == NONE || reduction_of(answer->reduce_max) == NONE ||
         answer->reduce > answer->reduce_max)
         return false;

@@ -36,7 +36,11 @@ struct task_spec {
 
 /* What a task may know of its sample's picture: whole ones that are there, reduced by 1, 2, 4, 8,
  * and room to put another one. Offsets in the cache's memory. Zeroed: nothing and none. */
-enum { TASK_REDUCTIONS = 4 };
+enum {
+    TASK_REDUCTIONS = 4,
+    TASK_SIDE_MAX = 16384, /* pixels: decode's, which the daemon does not see; worker.c holds them
+                              equal */
+};
 struct task_cache {
     uint32_t have;             /* a bit for each */
     uint32_t w, h, reduce_max; /* of the picture, if any is there: struct picture */

@@ -8,14 +8,18 @@
 #include "common/stat.h"
 #include "loaderd/batch/slot.h"
 #include "loaderd/crew/task.h"
+#include "loaderd/decode/decode.h"
 #include "loaderd/render.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+
+static_assert((int)TASK_SIDE_MAX == (int)DECODE_SIDE_MAX, "the daemon and decode agree");
 
 struct worker {
     const struct worker_config *config;

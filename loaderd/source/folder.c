@@ -57,25 +57,10 @@ static void folder_done(struct folder *folder)
     free(folder->classes);
 }
 
-/* The block with room for n more elements of `size` bytes, NULL when there is no memory (the old
- * block stays as it was). */
-static void *grow(void *block, size_t *cap, size_t have, size_t n, size_t size)
-{
-    if (have + n <= *cap)
-        return block;
-    size_t want = (have + n) * 2 + 64;
-    void *fresh = reallocarray(block, want, size);
-    if (fresh)
-        *cap = want;
-    else
-        err_set(-ENOMEM, "no memory for a dataset's list of %zu elements", want);
-    return fresh;
-}
-
 static int keep_name(struct folder *folder, const char *name, uint64_t *ret)
 {
     size_t len = strlen(name) + 1;
-    char *names = grow(folder->names, &folder->names_cap, folder->names_len, len, 1);
+    char *names = listing_grow(folder->names, &folder->names_cap, folder->names_len, len, 1);
     if (!names)
         return -ENOMEM;
     folder->names = names;
@@ -101,7 +86,7 @@ static int add_class(struct folder *folder, const FTSENT *e)
     if (folder->n_classes >= SOURCE_CLASSES_MAX)
         return err_set(-E2BIG, "%s: more than %d class folders", folder->root, SOURCE_CLASSES_MAX);
     struct class *classes =
-        grow(folder->classes, &folder->classes_cap, folder->n_classes, 1, sizeof *classes);
+        listing_grow(folder->classes, &folder->classes_cap, folder->n_classes, 1, sizeof *classes);
     if (!classes)
         return -ENOMEM;
     folder->classes = classes;
@@ -125,7 +110,7 @@ static int add_file(struct folder *folder, const FTSENT *e)
         return err_set(-ENAMETOOLONG, "%s: a path of more than %d bytes", e->fts_path,
                        ITEM_PATH_MAX - 1);
     struct entry *entries =
-        grow(folder->entries, &folder->entries_cap, folder->n_entries, 1, sizeof *entries);
+        listing_grow(folder->entries, &folder->entries_cap, folder->n_entries, 1, sizeof *entries);
     if (!entries)
         return -ENOMEM;
     folder->entries = entries;

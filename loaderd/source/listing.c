@@ -11,9 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The block with room for n more elements of `size` bytes, NULL when there is no memory (the old
- * block stays as it was). */
-static void *grow(void *block, size_t *cap, size_t have, size_t n, size_t size)
+void *listing_grow(void *block, size_t *cap, size_t have, size_t n, size_t size)
 {
     if (have + n <= *cap)
         return block;
@@ -29,7 +27,7 @@ static void *grow(void *block, size_t *cap, size_t have, size_t n, size_t size)
 static int keep(struct listing *l, const char *text, uint64_t *ret)
 {
     const size_t len = strlen(text) + 1;
-    char *names = grow(l->names, &l->names_cap, l->names_len, len, 1);
+    char *names = listing_grow(l->names, &l->names_cap, l->names_len, len, 1);
     if (!names)
         return -ENOMEM;
     l->names = names;
@@ -116,7 +114,8 @@ int listing_class(struct listing *l, const char *name, uint32_t *ret_label)
         if (l->n_classes >= SOURCE_CLASSES_MAX)
             return err_set(-E2BIG, "%s: more than %d classes", l->names + l->root,
                            SOURCE_CLASSES_MAX);
-        uint64_t *classes = grow(l->classes, &l->classes_cap, l->n_classes, 1, sizeof *classes);
+        uint64_t *classes =
+            listing_grow(l->classes, &l->classes_cap, l->n_classes, 1, sizeof *classes);
         if (!classes)
             return -ENOMEM;
         l->classes = classes;
@@ -139,7 +138,7 @@ int32_t listing_class_find(const struct listing *l, const char *name)
 int listing_watch(struct listing *l, const char *path, const struct stat *st)
 {
     struct listed_watch *watched =
-        grow(l->watched, &l->watched_cap, l->n_watched, 1, sizeof *watched);
+        listing_grow(l->watched, &l->watched_cap, l->n_watched, 1, sizeof *watched);
     if (!watched)
         return -ENOMEM;
     l->watched = watched;
@@ -169,7 +168,7 @@ int listing_file(struct listing *l, const char *path, uint32_t *ret_file)
     r = listing_watch(l, path, &st);
     if (r < 0)
         return r;
-    uint64_t *files = grow(l->files, &l->files_cap, l->n_files, 1, sizeof *files);
+    uint64_t *files = listing_grow(l->files, &l->files_cap, l->n_files, 1, sizeof *files);
     if (!files)
         return -ENOMEM;
     l->files = files;
@@ -186,7 +185,8 @@ static int add_box(struct listing *l, const int32_t *box)
         return 0;
     const bool first = !l->boxes;
     const size_t have = first ? 0 : l->n_rows;
-    int32_t(*boxes)[4] = grow(l->boxes, &l->boxes_cap, have, l->n_rows + 1 - have, sizeof *boxes);
+    int32_t(*boxes)[4] =
+        listing_grow(l->boxes, &l->boxes_cap, have, l->n_rows + 1 - have, sizeof *boxes);
     if (!boxes)
         return -ENOMEM;
     l->boxes = boxes;
@@ -223,7 +223,7 @@ int listing_add(struct listing *l, const struct listed *s)
     int r = check(l, s);
     if (r < 0)
         return r;
-    struct listed_row *rows = grow(l->rows, &l->rows_cap, l->n_rows, 1, sizeof *rows);
+    struct listed_row *rows = listing_grow(l->rows, &l->rows_cap, l->n_rows, 1, sizeof *rows);
     if (!rows)
         return -ENOMEM;
     l->rows = rows;

@@ -50,6 +50,12 @@ void listing_ignore(struct listing *listing, uint64_t n); /* n more that are no 
 
 size_t listing_samples(const struct listing *listing);
 
+/* --- for the formats' own lists --- */
+
+/* The block with room for n more elements of `size` bytes behind the `have` that it holds. NULL
+ * when there is no memory: -ENOMEM is set and the old block stays as it was. */
+void *listing_grow(void *block, size_t *cap, size_t have, size_t n, size_t size);
+
 /* --- for select.c, index.c and cache.c --- */
 
 struct listed_row {
