@@ -47,28 +47,31 @@ static const struct cifar cifar100_coarse = {
     .test = {"test.bin"},
 };
 
-static int split_files(const struct cifar *cifar, const struct source_spec *spec,
-                       const char *const **ret)
+static const struct split {
+    const char *name;
+    bool train, test;
+} splits[] = {
+    {"train", true, false},
+    {"test", false, true},
+    {"train+test", true, true}, /* few-shot sets take all images of a class */
+};
+
+static int split_find(const struct source_spec *spec, const struct split **ret)
 {
-    const char *split = spec->split && *spec->split ? spec->split : "train";
-    if (strcmp(split, "train") == 0)
-        *ret = cifar->train;
-    else if (strcmp(split, "test") == 0)
-        *ret = cifar->test;
-    else
-        return err_set(-EINVAL, "%s: no split is called '%s': there are train and test", spec->path,
-                       split);
-    return 0;
+    const char *name = spec->split && *spec->split ? spec->split : splits[0].name;
+    for (size_t i = 0; i < ARRAY_LEN(splits); i++)
+        if (strcmp(splits[i].name, name) == 0) {
+            *ret = &splits[i];
+            return 0;
+        }
+    return err_set(-EINVAL, "%s: no split is called '%s': there are train, test and train+test",
+                   spec->path, name);
 }
 
-static int list(const struct cifar *cifar, const struct source_spec *spec, struct listing *listing)
+static int list_files(const struct cifar *cifar, const char *const *files,
+                      const struct source_spec *spec, struct listing *listing)
 {
-    const char *const *files = NULL;
-    int r = split_files(cifar, spec, &files);
-    if (r == 0)
-        r = listing_begin(listing, spec->path);
-    if (r == 0)
-        r = records_classes(spec->path, cifar->names, cifar->classes, listing);
+    int r = 0;
     for (; r == 0 && *files; files++) {
         const struct records records = {
             .file = *files,
@@ -78,6 +81,21 @@ static int list(const struct cifar *cifar, const struct source_spec *spec, struc
         };
         r = records_list(spec->path, &records, listing);
     }
+    return r;
+}
+
+static int list(const struct cifar *cifar, const struct source_spec *spec, struct listing *listing)
+{
+    const struct split *split = NULL;
+    int r = split_find(spec, &split);
+    if (r == 0)
+        r = listing_begin(listing, spec->path);
+    if (r == 0)
+        r = records_classes(spec->path, cifar->names, cifar->classes, listing);
+    if (r == 0 && split->train)
+        r = list_files(cifar, cifar->train, spec, listing);
+    if (r == 0 && split->test)
+        r = list_files(cifar, cifar->test, spec, listing);
     if (r == 0)
         listing_raw(listing, ITEM_PLANES, SIDE, SIDE);
     return r;

@@ -82,7 +82,7 @@ static void test_cifar10(void **state)
     raw_expect(source, 2, 6, 2, label10(2, 0));
     source_free(source);
     assert_int_equal(raw_open(&garden, "cifar10", "val", &source), -EINVAL);
-    assert_non_null(strstr(err_text(), "'val': there are train and test"));
+    assert_non_null(strstr(err_text(), "'val': there are train, test and train+test"));
 }
 
 static void test_cifar100(void **state)
@@ -108,6 +108,12 @@ static void test_cifar100(void **state)
     source_free(coarse);
     assert_int_equal(raw_open(&garden, "cifar100", "test", &fine), 0);
     assert_int_equal(fine->samples, 2);
+    source_free(fine);
+    assert_int_equal(raw_open(&garden, "cifar100", "train+test", &fine), 0);
+    assert_int_equal(fine->samples, 52);
+    raw_expect(fine, 49, 1, 49, label100(49, 1));
+    raw_expect(fine, 50, 2, 0, label100(0, 1));
+    raw_expect(fine, 51, 2, 1, label100(1, 1));
     source_free(fine);
 }
 
