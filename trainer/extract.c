@@ -73,7 +73,7 @@ int features_extract(struct model *model, const struct features_config *config,
             break;
         rc = batch_add(model, &batch, &f, done);
         if (!rc && config->on_batch)
-            rc = config->on_batch(config->hint, &batch, done);
+            rc = config->on_batch(config->hint, &batch, done, f.n);
         done += batch.header->n_samples;
         recv_release(recv, &batch);
     }

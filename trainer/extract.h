@@ -16,9 +16,11 @@ struct features {
     uint32_t classes;   /* of the dataset, those without images counted; 0: it has no labels */
 };
 
-/* Called for every batch after its features are in place, with the first row's number; for callers
- * that want the pixels as well. Returns 0 or -errno, which ends the pass. */
-typedef int (*features_batch_fn)(void *hint, const struct recv_batch *batch, size_t first);
+/* Called for every batch after its features are in place, with its first row's number and that of
+ * all rows; for callers that want the pixels as well, or tell how far it is. Returns 0 or -errno,
+ * which ends the pass. */
+typedef int (*features_batch_fn)(void *hint, const struct recv_batch *batch, size_t first,
+                                 size_t total);
 
 struct recipe_keys;
 

@@ -61,9 +61,10 @@ struct seen {
     size_t first[8], n, stop_at;
 };
 
-static int on_batch(void *hint, const struct recv_batch *batch, size_t first)
+static int on_batch(void *hint, const struct recv_batch *batch, size_t first, size_t total)
 {
     struct seen *seen = hint;
+    assert_int_equal(total, SAMPLES);
     assert_int_equal(batch->header->n_views, 1);
     seen->first[seen->n++] = first;
     return seen->n == seen->stop_at ? err_set(-ECANCELED, "enough") : 0;

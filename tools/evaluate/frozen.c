@@ -1,57 +1,54 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* frozen: takes a recipe, a backbone file and datasets; gives features. One thread; owns the model
  * and the embedded loader, if it started one. */
+#include "tools/evaluate/frozen.h"
+
 #include "common/auto.h"
 #include "common/err.h"
 #include "common/log.h"
-#include "tools/evaluate/evaluate.h"
 #include "trainer/import.h"
 
-#include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
-int evaluate_fail(int rc)
+static const char *const embedded_names[SETS_MAX] = {
+    "set0", "set1", "set2",  "set3",  "set4",  "set5",  "set6",  "set7",
+    "set8", "set9", "set10", "set11", "set12", "set13", "set14", "set15",
+};
+
+/* Whether the command line set this option of the recipe: a run's own file says what its training
+ * set was, which need not hold for this one. */
+static bool is_set(const struct sets_options *o, const char *key)
 {
-    log_error("%s", err_text());
-    return err_exit(rc);
+    const size_t len = strlen(key);
+    for (size_t i = 0; i < o->n_sets; i++)
+        if (strncmp(o->sets[i], key, len) == 0 && o->sets[i][len] == '=')
+            return true;
+    return false;
 }
 
-int frozen_option(struct frozen_options *o, int c, const char *arg)
-{
-    switch (c) {
-    case 'b':
-        o->backbone = arg;
-        return 1;
-    case 's':
-        if (o->n_sets == ARRAY_LEN(o->sets))
-            return err_set(-EINVAL, "--set: at most %zu", ARRAY_LEN(o->sets));
-        o->sets[o->n_sets++] = arg;
-        return 1;
-    default:
-        return 0;
-    }
-}
-
-static const char *const embedded_names[] = {"first", "second"};
-
-/* The name under which loaders know datasets[which]. */
-static const char *dataset_name(const struct frozen *frozen, const struct frozen_options *o,
-                                size_t which)
-{
-    return frozen->embed ? embedded_names[which] : o->datasets[which];
-}
-
-static int loaders_open(struct frozen *frozen, const struct frozen_options *o)
+static int loaders_open(struct frozen *frozen, const struct sets_options *o)
 {
     const struct recipe *r = &frozen->recipe;
     frozen->endpoints = r->data.loaders;
     if (!recipe_embedded(r))
         return 0;
-    struct embed_dataset datasets[ARRAY_LEN(o->datasets)];
-    for (size_t i = 0; i < o->n_datasets; i++)
-        datasets[i] = (struct embed_dataset){embedded_names[i], o->datasets[i], r->data.format,
-                                             .classes = r->data.classes};
-    const struct embed_config config = {datasets, o->n_datasets, (uint32_t)r->data.workers,
+    const bool told = is_set(o, "data.format");
+    struct sets_place places[SETS_MAX];
+    struct embed_dataset datasets[SETS_MAX];
+    for (size_t i = 0; i < frozen->n_datasets; i++) {
+        int rc = sets_place(frozen->datasets[i], told ? r->data.format : NULL, &places[i]);
+        if (rc < 0)
+            return rc;
+        datasets[i] = (struct embed_dataset){
+            .name = embedded_names[i],
+            .path = places[i].path,
+            .format = places[i].format,
+            .split = places[i].split,
+            .classes = is_set(o, "data.classes") ? r->data.classes : NULL,
+        };
+    }
+    const struct embed_config config = {datasets, frozen->n_datasets, (uint32_t)r->data.workers,
                                         (uint32_t)r->data.window};
     int rc = embed_start(&config, &frozen->embed);
     if (!rc)
@@ -60,8 +57,12 @@ static int loaders_open(struct frozen *frozen, const struct frozen_options *o)
     return rc;
 }
 
-int frozen_open(struct frozen *frozen, const struct frozen_options *o)
+int frozen_open(struct frozen *frozen, const struct sets_options *o, const char *const *datasets,
+                size_t n_datasets)
 {
+    for (size_t i = 0; i < n_datasets; i++)
+        frozen->datasets[i] = datasets[i];
+    frozen->n_datasets = n_datasets;
     int rc = recipe_load(&frozen->recipe, o->recipe, o->sets, o->n_sets);
     if (!rc)
         rc = recipe_trainable(&frozen->recipe, o->recipe, o->sets, o->n_sets);
@@ -90,11 +91,12 @@ static void tell(void *hint, const char *text)
     log_warn("%s", text);
 }
 
-int frozen_features(struct frozen *frozen, const struct frozen_options *o, size_t which,
-                    features_batch_fn on_batch, void *hint, struct features *ret)
+int frozen_features(struct frozen *frozen, size_t which, features_batch_fn on_batch, void *hint,
+                    struct features *ret)
 {
     struct spec spec;
-    recipe_eval_spec(&frozen->recipe, dataset_name(frozen, o, which), &spec);
+    recipe_eval_spec(&frozen->recipe,
+                     frozen->embed ? embedded_names[which] : frozen->datasets[which], &spec);
     const struct features_config config = {
         .spec = &spec,
         .endpoints = &frozen->endpoints,
@@ -108,11 +110,4 @@ int frozen_features(struct frozen *frozen, const struct frozen_options *o, size_
         .hint = hint,
     };
     return features_extract(frozen->model, &config, ret);
-}
-
-void features_tell_bad(const struct features *f, const char *set)
-{
-    if (f->substituted)
-        printf("substituted %zu of %zu images of %s: they are bad, others stand in their place\n",
-               f->substituted, f->n, set);
 }
