@@ -15,6 +15,8 @@ enum rng_purpose {
     RNG_SUBSTITUTE = 4,  /* the sample that replaces a bad one */
     RNG_INIT = 5,        /* weight initialisation */
     RNG_TEST = 6,
+    RNG_EPISODE = 7, /* a few-shot task's classes and rows */
+    RNG_HOLD_OUT = 8, /* which rows of a set are held out of learning */
 };
 
 /* Names a stream. Philox's key is seed, its counter {block, epoch, sample, purpose<<16|view}. */

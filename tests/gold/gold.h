@@ -36,6 +36,14 @@ static inline float gold_f32(struct gold *gold)
     return value;
 }
 
+static inline double gold_f64(struct gold *gold)
+{
+    const uint64_t low = gold_u32(gold), bits = low | (uint64_t)gold_u32(gold) << 32;
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}
+
 /* The bytes are the caller's to free. */
 static inline void gold_open(struct gold *gold, const char *path, const char *magic)
 {

@@ -28,14 +28,6 @@ static struct crops {
 } cases[CASES_MAX];
 static uint32_t n_cases;
 
-static double gold_f64(struct gold *gold)
-{
-    const uint64_t low = gold_u32(gold), bits = low | (uint64_t)gold_u32(gold) << 32;
-    double value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
 static void table_read(struct gold *gold, struct table *t)
 {
     t->rows = gold_u32(gold);
