@@ -40,6 +40,7 @@ planted 'common never includes trainer' common/a.c '#include "trainer/net.h"'
 planted 'trainer never includes loaderd' trainer/x.h '#include "loaderd/order.h"'
 planted 'door of zmq' common/a.c '#include <zmq.h>'
 planted 'door of uv' trainer/x.h '#include <uv.h>'
+planted 'door of matio' tools/x.c '#include <matio.h>'
 planted 'door of (oneapi/dnnl/|dnnl)' trainer/x.h '#include <oneapi/dnnl/dnnl.h>'
 planted 'at most 100 columns' common/a.c "/* $(printf '%0120d' 0) */"
 planted 'parsed and strings copied with bounds' common/a.c 'int b(const char *s) { return atoi(s); }'
