@@ -96,11 +96,13 @@ static void list_sets(void)
         uint64_t images = 0;
         for (const struct manifest_part *p = set->parts; p->split; p++)
             images += p->images;
-        printf("%s: %s\n    %llu images of %u classes:", set->name, set->title,
-               (unsigned long long)images, set->classes);
+        printf("%s: %s\n", set->name, set->title);
+        if (set->classes)
+            printf("    %llu images of %u classes:", (unsigned long long)images, set->classes);
         for (const struct manifest_part *p = set->parts; p->split; p++)
             printf(" %s %u%s", p->split, p->images, p[1].split ? "," : "");
-        printf("\n    metric: %s\n    below ROOT: %s\n", set->metric, set->wants);
+        printf("%s    metric: %s\n    below ROOT: %s\n", set->classes ? "\n" : "", set->metric,
+               set->wants);
     }
 }
 
@@ -122,13 +124,17 @@ static void tell(const struct options *o, const struct manifest *m)
     for (size_t i = 0; i < m->splits.n && len < sizeof text; i++)
         len += (size_t)snprintf(text + len, sizeof text - len, "%s %s %zu", i ? "," : "",
                                 m->splits.word[i], images_of(m, m->splits.word[i]));
-    log_info("%s: %zu images of %zu classes:%s", set->name, m->n, m->labels.n, text);
-    if (o->classes)
+    if (set->declare)
+        log_info("%s: a list of %zu classes: declare {path: %s, %s}", set->name, m->labels.n,
+                 m->base, set->declare);
+    else
+        log_info("%s: %zu images of %zu classes:%s", set->name, m->n, m->labels.n, text);
+    if (o->classes || set->classes == 0)
         return; /* a choice has its own numbers */
     if (m->labels.n != set->classes)
         log_warn("%s: %zu classes, and the set as published has %u", set->name, m->labels.n,
                  set->classes);
-    for (const struct manifest_part *p = set->parts; p->split; p++) {
+    for (const struct manifest_part *p = set->parts; p->split && !set->declare; p++) {
         const size_t n = images_of(m, p->split);
         if (n != p->images)
             log_warn("%s: %zu images of split %s, and the set as published has %u", set->name, n,
@@ -145,16 +151,21 @@ static bool lies_in(const char *out, const struct manifest *m)
     return real && strcmp(real, m->base) == 0;
 }
 
+static int write_rows(const struct options *o, const struct manifest *m, bool relative, FILE *out)
+{
+    return o->set->declare ? manifest_write_classes(m, out) : manifest_write(m, relative, out);
+}
+
 static int write_out(const struct options *o, const struct manifest *m)
 {
     if (!o->out)
-        return manifest_write(m, o->relative, stdout);
+        return write_rows(o, m, o->relative, stdout);
     if (o->relative && !lies_in(o->out, m))
         return err_set(-EINVAL, "%s: --relative, and that is not in %s", o->out, m->root);
     auto_with(file_write_abort) struct file_write w = {0};
     int r = file_write_begin(&w, o->out);
     if (r == 0)
-        r = manifest_write(m, lies_in(o->out, m), w.out);
+        r = write_rows(o, m, lies_in(o->out, m), w.out);
     return r < 0 ? r : file_write_commit(&w);
 }
 
@@ -177,7 +188,7 @@ int evaluate_manifest(int argc, char **argv)
     r = manifest_begin(&m);
     if (r == 0)
         r = o.set->make(&m);
-    if (r == 0 && m.n == 0)
+    if (r == 0 && m.n == 0 && !o.set->declare)
         r = err_set(-ENODATA, "%s: no images", o.root);
     if (r == 0)
         r = write_out(&o, &m);

@@ -125,6 +125,8 @@ int manifest_class_folders(struct manifest *m, const char *folder, const char *s
 /* manifest_write.c: the CSV. relative: paths below the root, for a file that will lie there;
  * else absolute ones. */
 int manifest_write(const struct manifest *m, bool relative, FILE *out);
+/* The names of the classes, a line each, in place of it. */
+int manifest_write_classes(const struct manifest *m, FILE *out);
 
 /* --- the sets --- */
 
@@ -138,9 +140,12 @@ struct manifest_set {
     const char *metric;
     const char *wants; /* what must lie below ROOT */
     int (*make)(struct manifest *m);
-    uint32_t classes; /* as published */
+    uint32_t classes; /* as published; 0: whatever there is */
     bool picks;       /* takes --classes */
     struct manifest_part parts[MANIFEST_PARTS_MAX];
+    /* Where the pictures are no files: the maker fills only m->labels, manifest_write writes these,
+     * a line each, and this is what to declare beside the path, FILE being that list. */
+    const char *declare;
 };
 extern const struct manifest_set manifest_sets[];
 extern const size_t manifest_sets_n;
@@ -148,5 +153,16 @@ const struct manifest_set *manifest_set_find(const char *name); /* NULL: none is
 
 /* The makers, one file each. */
 int flowers102_make(struct manifest *m);
+int aircraft_make(struct manifest *m);
+int cifar10_make(struct manifest *m);
+int cifar100_make(struct manifest *m);
+int cub200_make(struct manifest *m);
+int dtd_make(struct manifest *m);
+int fc100_train_make(struct manifest *m);
+int fc100_val_make(struct manifest *m);
+int fc100_test_make(struct manifest *m);
+int folders_make(struct manifest *m);
+int stl10_make(struct manifest *m);
+int sun397_make(struct manifest *m);
 
 #endif

@@ -43,6 +43,22 @@ static void put_field(const char *text, FILE *out)
         putc_unlocked('"', out);
 }
 
+static int flushed(FILE *out)
+{
+    errno = 0;
+    if (fflush(out) != 0 || ferror(out))
+        return err_set(errno ? -errno : -EIO, "the manifest cannot be written: %s",
+                       strerror(errno ? errno : EIO));
+    return 0;
+}
+
+int manifest_write_classes(const struct manifest *m, FILE *out)
+{
+    for (size_t i = 0; i < m->labels.n; i++)
+        fprintf(out, "%s\n", m->labels.word[i]);
+    return flushed(out);
+}
+
 int manifest_write(const struct manifest *m, bool relative, FILE *out)
 {
     bool boxed = false;
@@ -60,9 +76,5 @@ int manifest_write(const struct manifest *m, bool relative, FILE *out)
             fputs(",,,,", out);
         putc_unlocked('\n', out);
     }
-    errno = 0;
-    if (fflush(out) != 0 || ferror(out))
-        return err_set(errno ? -errno : -EIO, "the manifest cannot be written: %s",
-                       strerror(errno ? errno : EIO));
-    return 0;
+    return flushed(out);
 }
