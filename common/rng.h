@@ -18,6 +18,7 @@ enum rng_purpose {
     RNG_EPISODE = 7, /* a few-shot task's classes and rows */
     RNG_HOLD_OUT = 8, /* which rows of a set are held out of learning */
     RNG_SPLIT = 9, /* which rows of a class go to a drawn split of a dataset */
+    RNG_QUERIES = 10, /* which rows of a set are shown with their neighbours */
 };
 
 /* Names a stream. Philox's key is seed, its counter {block, epoch, sample, purpose<<16|view}. */

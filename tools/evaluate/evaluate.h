@@ -12,6 +12,8 @@ int evaluate_features(int argc, char **argv);
 int evaluate_knn(int argc, char **argv);
 extern const struct usage evaluate_manifest_usage;
 int evaluate_manifest(int argc, char **argv);
+extern const struct usage evaluate_retrieve_usage;
+int evaluate_retrieve(int argc, char **argv);
 
 /* Logs err_text() and gives the exit code for rc. */
 int evaluate_fail(int rc);

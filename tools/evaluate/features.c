@@ -7,15 +7,11 @@
 #include "tools/evaluate/evaluate.h"
 #include "tools/evaluate/score.h"
 #include "tools/evaluate/sets.h"
-#include "trainer/recv.h"
+#include "tools/evaluate/views.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
-
-enum { VIEWS_BYTES_MAX = 1 << 30 }; /* of --views */
 
 static const struct usage_option rows[] = {
     SETS_OPTIONS,
@@ -64,33 +60,6 @@ static int parse(int argc, char **argv, struct options *o)
     return sets_operand(&o->sets, "features", argc, argv);
 }
 
-/* The pixels that went by, in sample order. */
-struct views {
-    uint8_t *pixels;
-    size_t bytes;
-    int64_t side;
-};
-
-static int views_add(void *hint, const struct recv_batch *batch, size_t first, size_t total)
-{
-    (void)first; /* batches come in order: append */
-    struct views *v = hint;
-    v->side = batch->header->sizes[0];
-    const size_t image = (size_t)v->side * (size_t)v->side * 3;
-    if (total > VIEWS_BYTES_MAX / image)
-        return err_set(-EFBIG, "--views: more than %d bytes of pixels", VIEWS_BYTES_MAX);
-    if (!v->pixels && !(v->pixels = malloc(total * image)))
-        return err_set(-ENOMEM, "--views: out of memory");
-    for (uint32_t i = 0; i < batch->model.n_runs; i++) {
-        size_t bytes = (size_t)batch->model.run[i].rows * image;
-        if (bytes > total * image - v->bytes)
-            return err_set(-EBADMSG, "--views: more images than the dataset has");
-        memcpy(v->pixels + v->bytes, batch->model.run[i].pixels, bytes);
-        v->bytes += bytes;
-    }
-    return 0;
-}
-
 static int tell(const struct table *t, const struct options *o)
 {
     struct scores s = {.n = 0};
@@ -115,7 +84,7 @@ int evaluate_features(int argc, char **argv)
         return EXIT_USAGE;
     }
     struct table t = {.name = ""};
-    struct views v = {.pixels = NULL};
+    struct views v = {.n = 0};
     if (o.views) {
         o.sets.on_batch = views_add;
         o.sets.hint = &v;
@@ -126,6 +95,6 @@ int evaluate_features(int argc, char **argv)
     if (!rc)
         rc = tell(&t, &o);
     table_done(&t);
-    free(v.pixels);
+    views_done(&v);
     return rc ? evaluate_fail(rc) : EXIT_OK;
 }

@@ -33,7 +33,7 @@ int sets_option(struct sets_options *o, int key, const char *arg)
     }
 }
 
-static bool is_file(const char *name)
+bool sets_is_file(const char *name)
 {
     static const char ending[] = ".safetensors";
     const size_t len = strlen(name), end = sizeof ending - 1;
@@ -43,7 +43,7 @@ static bool is_file(const char *name)
 int sets_check(const struct sets_options *o, const char *verb)
 {
     for (size_t i = 0; i < o->n; i++)
-        if (!is_file(o->names[i]) && (!o->recipe || !o->backbone))
+        if (!sets_is_file(o->names[i]) && (!o->recipe || !o->backbone))
             return err_set(-EINVAL,
                            "%s: %s is a dataset, whose features need RECIPE.yaml and --backbone",
                            verb, o->names[i]);
@@ -99,7 +99,7 @@ static int open_datasets(const struct sets_options *o, struct table tables[])
     const char *datasets[SETS_MAX];
     size_t of[SETS_MAX], n = 0;
     for (size_t i = 0; i < o->n; i++)
-        if (!is_file(o->names[i])) {
+        if (!sets_is_file(o->names[i])) {
             of[n] = i;
             datasets[n++] = o->names[i];
         }
@@ -145,7 +145,7 @@ int sets_open(const struct sets_options *o, struct table tables[])
 {
     int rc = sets_check(o, "sets");
     for (size_t i = 0; !rc && i < o->n; i++) /* these fail sooner than a pass over images */
-        if (is_file(o->names[i]))
+        if (sets_is_file(o->names[i]))
             rc = table_read(o->names[i], &tables[i]);
     if (!rc)
         rc = open_datasets(o, tables);

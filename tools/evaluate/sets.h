@@ -9,6 +9,8 @@
 #include "common/usage.h"
 #include "tools/evaluate/table.h"
 
+#include <stdbool.h>
+
 enum { SETS_MAX = 16 };
 
 struct sets_options {
@@ -51,6 +53,8 @@ int sets_check(const struct sets_options *o, const char *verb);
 /* The operands of a verb that has no other than RECIPE.yaml, argv from optind on, then sets_check.
  */
 int sets_operand(struct sets_options *o, const char *verb, int argc, char **argv);
+
+bool sets_is_file(const char *name); /* a features file, by its name; else a dataset */
 
 /* tables[o->n], zeroed; on success the caller frees each with table_done, on failure there is
  * nothing to free. Progress goes to standard error; where images were bad, standard output says how
