@@ -103,6 +103,9 @@ static void list_sets(void)
             printf(" %s %u%s", p->split, p->images, p[1].split ? "," : "");
         printf("%s    metric: %s\n    below ROOT: %s\n", set->classes ? "\n" : "", set->metric,
                set->wants);
+        if (set->declare)
+            printf("    written: its classes, a line each; declare {path: ROOT, %s}\n",
+                   set->declare);
     }
 }
 

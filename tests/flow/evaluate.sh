@@ -1,0 +1,184 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# evaluate: every verb on a small set with a backbone that was drawn and never trained, from the images to the scores
+# and their JSON; and what is wrong with what they are given is told in one line, with its exit code.
+#   evaluate.sh LOADERD TRAINER SYNTH EVALUATE
+set -eu
+evaluate=$4
+. "$(dirname "$0")/run.sh"
+r=$dir/recipe.yaml
+train one --steps 1
+backbone=$dir/runs/one/checkpoints/step-00000000.safetensors # before the first step
+
+# set.csv: train 72, val 48, test 24 of the flowers' twelve classes; the box is where the class says.
+python3 - "$dir" <<'EOF2'
+import csv, os, sys
+
+root = sys.argv[1]
+with open(f"{root}/set.csv", "w", newline="") as f:
+    out = csv.writer(f)
+    out.writerow(["path", "label", "split", "x", "y", "w", "h"])
+    for folder in "train", "test":
+        for number, label in enumerate(sorted(os.listdir(f"{root}/flowers/{folder}"))):
+            for i, name in enumerate(sorted(os.listdir(f"{root}/flowers/{folder}/{label}"))):
+                split = "test" if folder == "test" else "train" if i < 6 else "val"
+                out.writerow([f"flowers/{folder}/{label}/{name}", label, split, 1 + number, 2, 10, 12 + number])
+EOF2
+
+# ok VERB ARGUMENTS...: it ends well; its lines in $dir/out, its JSON, which Python has read, in $dir/json.
+ok() {
+    rm -f "$dir/json"
+    "$evaluate" "$@" --json "$dir/json" >"$dir/out" 2>"$dir/err" || { code=$?; cat "$dir/err"; fail "code $code: $*"; }
+    python3 - "$dir/json" "$1" "$dir/out" <<'EOF2'
+import json, math, re, sys
+
+path, verb, out = sys.argv[1:]
+told = json.load(open(path), parse_constant=lambda name: sys.exit(f"{path}: {name} is no JSON"))
+assert told["verb"] == verb, told["verb"]
+assert told["scores"], "no scores"
+lines = open(out).read().splitlines()
+for score in told["scores"]:
+    assert set(score) == {"name", "value", "plus_minus", "unit"}, score
+    assert re.fullmatch("[a-z0-9_.@-]+", score["name"]), score
+    assert math.isfinite(score["value"]), score
+    assert any(line.startswith(score["name"] + " ") for line in lines), f"{score} is in the JSON and not printed"
+    if score["unit"] == "%":
+        assert 0 <= score["value"] <= 100, score
+EOF2
+}
+
+# is NAME LOW HIGH: the last verb's score of that name is between the two.
+is() {
+    python3 - "$dir/json" "$@" <<'EOF2' || { cat "$dir/out"; fail "$1 is not between $2 and $3"; }
+import json, sys
+
+path, name, low, high = sys.argv[1:]
+values = [s["value"] for s in json.load(open(path))["scores"] if s["name"] == name]
+sys.exit(not (len(values) == 1 and float(low) <= values[0] <= float(high)))
+EOF2
+}
+
+# refused CODE TEXT VERB ARGUMENTS...
+refused() {
+    code=$1
+    text=$2
+    shift 2
+    rc=0
+    "$evaluate" "$@" >"$dir/out" 2>"$dir/err" || rc=$?
+    [ "$rc" -eq "$code" ] || { cat "$dir/out" "$dir/err"; fail "code $rc, expected $code: $*"; }
+    grep -q -- "$text" "$dir/err" || { cat "$dir/err"; fail "does not say '$text': $*"; }
+    [ "$(grep -c 'error: ' "$dir/err")" -eq 1 ] || { cat "$dir/err"; fail "more than one error: $*"; }
+    [ ! -s "$dir/out" ] || { cat "$dir/out"; fail "says something as well: $*"; }
+}
+
+# --- features: of each split, by manifest and by folders ---
+for split in train val test; do
+    ok features "$r" --backbone "$backbone" --images "$dir/set.csv:$split" --out "$dir/$split.safetensors"
+done
+is images 24 24
+is features 64 64
+is classes 12 12
+train=$dir/train.safetensors
+val=$dir/val.safetensors
+test=$dir/test.safetensors
+
+# made NAME FROM CODE: a features file made of another by Python: x, labels, samples, boxes are lists, meta a dict.
+made() {
+    python3 - "$dir/$1.safetensors" "$2" "$3" <<'EOF2'
+import json, math, struct, sys
+
+to, path, code = sys.argv[1:]
+data = open(path, "rb").read()
+(n,) = struct.unpack_from("<Q", data)
+header = json.loads(data[8:8 + n])
+meta = header.pop("__metadata__", {})
+kinds = {"F32": "f", "I64": "q"}
+
+
+def tensor(name):
+    t = header[name]
+    low, high = t["data_offsets"]
+    kind = kinds[t["dtype"]]
+    return list(struct.unpack(f"<{(high - low) // struct.calcsize(kind)}{kind}", data[8 + n + low:8 + n + high]))
+
+
+d = header["features"]["shape"][1]
+flat = tensor("features")
+x = [flat[i:i + d] for i in range(0, len(flat), d)]
+labels, samples = tensor("labels"), tensor("samples")
+boxes = None
+if "boxes" in header:
+    flat = tensor("boxes")
+    boxes = [flat[i:i + 4] for i in range(0, len(flat), 4)]
+exec(code)
+parts = {"features": ("F32", [len(x), len(x[0])], "f", [v for row in x for v in row]),
+         "labels": ("I64", [len(labels)], "q", labels), "samples": ("I64", [len(samples)], "q", samples)}
+if boxes is not None:
+    parts["boxes"] = ("F32", [len(boxes), 4], "f", [v for row in boxes for v in row])
+header, blob = {"__metadata__": meta}, b""
+for name, (dtype, shape, kind, values) in parts.items():
+    raw = struct.pack(f"<{len(values)}{kind}", *values)
+    header[name] = {"dtype": dtype, "shape": shape, "data_offsets": [len(blob), len(blob) + len(raw)]}
+    blob += raw
+head = json.dumps(header).encode()
+head += b" " * (-len(head) % 8)
+open(to, "wb").write(struct.pack("<Q", len(head)) + head + blob)
+EOF2
+}
+made copy "$test" 'pass'
+made nan "$train" 'x[3][5] = math.nan'
+made inf "$train" 'x[0][0] = -math.inf'
+made narrow "$test" 'x = [row[:-1] for row in x]'
+# each class is a place of its own: what any score must find
+made clear_train "$train" 'x = [[10.0 * (l == k) + .01 * i for k in range(d)] for i, l in enumerate(labels)]'
+made clear_val "$val" 'x = [[10.0 * (l == k) - .01 * i for k in range(d)] for i, l in enumerate(labels)]'
+made clear_test "$test" 'x = [[10.0 * (l == k) for k in range(d)] for l in labels]'
+made one_class "$train" 'labels = [0] * len(labels); meta["classes"] = "12"'
+made unlabelled "$train" 'labels[4] = -1'
+
+# --- knn ---
+ok knn --train "$train" --test "$test"
+is queries 24 24
+is bank 72 72
+ok knn "$r" --backbone "$backbone" --train "$dir/set.csv:train" --test "$dir/set.csv:test"
+cp "$dir/json" "$dir/knn.json"
+ok knn --train "$train" --test "$test"
+cmp "$dir/json" "$dir/knn.json" || fail 'images and their features score differently'
+ok knn --train "$train" --test "$dir/copy.safetensors"
+cmp "$dir/json" "$dir/knn.json" || fail 'a file that Python wrote scores differently'
+ok knn --train "$train" --test "$train"
+is knn_1 100 100
+ok knn --train "$dir/clear_train.safetensors" --test "$dir/clear_test.safetensors"
+is knn_1 100 100
+
+# --- manifest: class folders as they lie, a fifth of train drawn for val, and read by a loader ---
+"$evaluate" manifest folders "$dir/flowers" --out "$dir/flowers/m.csv" >"$dir/out" 2>"$dir/err"
+grep -q 'folders: 144 images of 12 classes: train 96, test 24, val 24$' "$dir/err" || { cat "$dir/err"; fail 'manifest'; }
+head -n 1 "$dir/flowers/m.csv" | grep -q -x 'path,label,split'
+grep -q '^train/' "$dir/flowers/m.csv" || fail 'paths are not relative where the manifest lies in the set'
+"$evaluate" manifest folders "$dir/flowers" >"$dir/m.csv" 2>"$dir/err"
+grep -q "^$dir/flowers/train/" "$dir/m.csv" || fail 'paths are not absolute on standard output'
+ok features "$r" --backbone "$backbone" --images "$dir/flowers/m.csv:val" --out "$dir/drawn.safetensors"
+is images 24 24
+is classes 12 12
+refused 64 "no set is called 'flowers'; manifest --list" manifest flowers "$dir/flowers"
+refused 64 'manifest needs NAME and ROOT' manifest folders
+refused 65 "$dir/nosuch: No such file" manifest folders "$dir/nosuch"
+refused 65 "$dir/runs/data/variants.txt: No such file" manifest aircraft "$dir/runs"
+
+# --- what is wrong is told ---
+for verb in knn; do
+    refused 65 "nan.safetensors: row 3, column 5 of features is nan" $verb --train "$dir/nan.safetensors" --test "$test"
+    refused 65 "nan.safetensors: row 3, column 5 of features is nan" $verb --train "$train" --test "$dir/nan.safetensors"
+    refused 65 "inf.safetensors: row 0, column 0 of features is -inf" $verb --train "$dir/inf.safetensors" --test "$test"
+    refused 78 "train.safetensors has 64 features, .*narrow.safetensors has 63: they are of different backbones" \
+        $verb --train "$train" --test "$dir/narrow.safetensors"
+    refused 65 'no such file or directory\|No such file or directory\|cannot open' $verb --train "$dir/nosuch.safetensors" --test "$test"
+    refused 64 'is a dataset, whose features need RECIPE.yaml and --backbone' $verb --train "$dir/set.csv:train" --test "$test"
+    refused 65 'conv1.weight is F32 \[8,3,7,7\], expected F32 \[16,3,7,7\]' $verb "$r" --set model.width=16 \
+        --backbone "$backbone" --train "$dir/set.csv:train" --test "$test"
+    refused 65 'lacks backbone.layer1.0.conv3.weight' $verb "$r" --set model.backbone=resnet50 \
+        --backbone "$backbone" --train "$dir/set.csv:train" --test "$test"
+    refused 78 "no row is of split 'tset'" $verb "$r" --backbone "$backbone" --train "$dir/set.csv:tset" --test "$test"
+done
+echo 'evaluate: ok'
