@@ -11,7 +11,7 @@
 #include <linear.h>
 #include <stdlib.h>
 
-static const double TOLERANCE = 1e-4, BIAS = 1.0;
+static const double TOLERANCE = 1e-8, BIAS = 1.0;
 
 struct ovr {
     size_t d;

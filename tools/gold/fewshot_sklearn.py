@@ -21,6 +21,10 @@ from sklearn.linear_model import LogisticRegression
 
 import tensors
 
+# The answer, with which every episode must agree; and scikit-learn's default, which stops earlier by
+# another path: there a query between two classes may be told otherwise.
+TOLERANCES = (1e-10, 1e-4)
+
 
 def fit(x, y, c=1.0, tol=1e-4):
     return LogisticRegression(solver="liblinear", C=c, tol=tol, max_iter=1000).fit(
@@ -56,23 +60,26 @@ def compare(features, episodes, most):
         for line in lines:
             e = json.loads(line)
             support, query = np.array(e["support"]), np.array(e["query"])
-            found = settings.setdefault(support.shape[1], {"ours": [], "theirs": [], "differ": 0})
+            found = settings.setdefault(support.shape[1], {"ours": [], **{tol: [] for tol in TOLERANCES}})
             if len(found["ours"]) == most:
                 continue
             y = np.repeat(np.arange(support.shape[0]), support.shape[1])
-            model = fit(x[support.ravel()], y)
-            told = model.predict(x[query.ravel()].astype(np.float64))
-            theirs = np.mean(told == np.repeat(np.arange(query.shape[0]), query.shape[1]))
             found["ours"].append(e["accuracy"])
-            found["theirs"].append(theirs)
-            found["differ"] += abs(theirs - e["accuracy"]) > 1e-9
+            for tol in TOLERANCES:
+                told = fit(x[support.ravel()], y, tol=tol).predict(
+                    x[query.ravel()].astype(np.float64))
+                found[tol].append(np.mean(
+                    told == np.repeat(np.arange(query.shape[0]), query.shape[1])))
     worst = 0
-    for shots, f in settings.items():
-        n = len(f["ours"])
-        print(f"shots {shots}: episodes {n}, of other accuracy {f['differ']}; mean ours "
-              f"{100 * np.mean(f['ours']):.4f} %, scikit-learn's {100 * np.mean(f['theirs']):.4f} %,"
-              f" half interval {100 * 1.96 * np.std(f['theirs'], ddof=1) / n ** .5:.4f} %")
-        worst = max(worst, f["differ"])
+    for shots, found in settings.items():
+        n = len(found["ours"])
+        for tol in TOLERANCES:
+            differ = sum(abs(a - b) > 1e-9 for a, b in zip(found["ours"], found[tol]))
+            print(f"shots {shots}, scikit-learn's tol {tol:g}: episodes {n}, of other accuracy "
+                  f"{differ}; mean ours {100 * np.mean(found['ours']):.4f} %, scikit-learn's "
+                  f"{100 * np.mean(found[tol]):.4f} %, half interval "
+                  f"{100 * 1.96 * np.std(found[tol], ddof=1) / n ** .5:.4f} %")
+            worst = max(worst, differ if tol == TOLERANCES[0] else 0)
     return 1 if worst or not settings else 0
 
 
