@@ -54,6 +54,7 @@ door 'libfyaml\.h' 'common/conf'
 door 'sodium\.h' 'common/digest\.c|proto/link'
 door 'linear\.h' 'tools/evaluate/ovr\.c'
 door 'matio\.h' 'tools/evaluate/manifest/mat\.c|tests/unit/mat_make\.h'
+door 'lbfgs\.h' 'tools/evaluate/minimise\.c'
 door 'jansson\.h' 'trainer/safetensors|loaderd/source/tar\.c|tools/|tests/'
 
 for file in $all; do
