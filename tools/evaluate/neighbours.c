@@ -188,7 +188,7 @@ static void search_done(struct search *s)
     free(s->candidates);
 }
 
-static int config_check(const struct neighbours_config *c)
+int neighbours_check(const struct neighbours_config *c)
 {
     if (!c->bank->n || !c->queries->n || !c->bank->d)
         return err_set(-EINVAL, "nearest neighbours: the %s set is empty",
@@ -207,7 +207,7 @@ static int config_check(const struct neighbours_config *c)
 int neighbours_find(const struct ops *ops, const struct neighbours_config *config, neighbours_fn fn,
                     void *hint)
 {
-    int rc = config_check(config);
+    int rc = neighbours_check(config);
     if (rc)
         return rc;
     struct search s = {.config = config, .ops = ops};

@@ -24,10 +24,14 @@ struct neighbours_config {
  * first. Returns 0 or -errno, which ends the search. */
 typedef int (*neighbours_fn)(void *hint, size_t query, const struct neighbour *nearest);
 
+/* -EINVAL for a k that is 0, above NEIGHBOURS_MAX or more than the bank has, for a side that is
+ * empty and for sides of different widths. */
+int neighbours_check(const struct neighbours_config *config);
+
 /* Cosines are summed in doubles and compared as floats. The product that finds candidates is fp32:
  * where more than 16 rows are nearer to the k-th than its rounding (some 1e-6), which of them come
- * in is not told. -EINVAL for a k that is 0, above NEIGHBOURS_MAX or more than the bank has, and
- * for sides of different widths; -ENOMEM. A row of zeros has the cosine 0 with everything. */
+ * in is not told. A row of zeros has the cosine 0 with everything. Errors are
+ * neighbours_check's, -ENOMEM and fn's. */
 int neighbours_find(const struct ops *ops, const struct neighbours_config *config, neighbours_fn fn,
                     void *hint);
 

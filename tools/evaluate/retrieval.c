@@ -61,19 +61,28 @@ static size_t cuts(struct retrieval *r)
     return most;
 }
 
-int retrieval_find(struct retrieval *r, const struct ops *ops, void (*at)(void *hint, size_t done),
-                   void *hint)
+int retrieval_check(const struct retrieval *r)
 {
     for (size_t i = 0; i < r->n_rows; i++)
         if (r->rows[i] >= r->queries->f.n)
             return err_set(-ERANGE, "%s: there is no row %u: it has %zu, the first is 0",
                            r->queries->name, r->rows[i], r->queries->f.n);
+    return neighbours_check(
+        &(struct neighbours_config){&r->bank->f, &r->queries->f, r->same, r->k});
+}
+
+int retrieval_find(struct retrieval *r, const struct ops *ops, void (*at)(void *hint, size_t done),
+                   void *hint)
+{
+    int rc = retrieval_check(r);
+    if (rc)
+        return rc;
     struct search s = {.r = r, .at = at, .hint = hint};
     const struct neighbours_config config = {&r->bank->f, &r->queries->f, r->same, cuts(r)};
     r->nearest = calloc(r->n_rows ? r->n_rows * r->k : 1, sizeof *r->nearest);
     if (!r->nearest)
         return err_set(-ENOMEM, "out of memory");
-    int rc = neighbours_find(ops, &config, take, &s);
+    rc = neighbours_find(ops, &config, take, &s);
     for (size_t c = 0; !rc && c < r->n_precision; c++)
         r->precision[c].value =
             (double)s.hits[c] / ((double)r->queries->f.n * (double)r->precision[c].at);

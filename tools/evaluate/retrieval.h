@@ -33,8 +33,12 @@ struct retrieval {
  * most the queries' and RETRIEVAL_ROWS_MAX. */
 void retrieval_draw(struct retrieval *r, size_t n, uint64_t seed);
 
+/* What can be said before the search: -ERANGE for a row that is shown and not there, and what
+ * neighbours_check refuses. */
+int retrieval_check(const struct retrieval *r);
+
 /* Searches for all queries. at(hint, done) is called now and then, may be NULL. Errors are
- * neighbours_find's; -ERANGE for a row that is shown and not there. */
+ * retrieval_check's and neighbours_find's. */
 int retrieval_find(struct retrieval *r, const struct ops *ops, void (*at)(void *hint, size_t done),
                    void *hint);
 void retrieval_done(struct retrieval *r); /* what retrieval_find made */

@@ -210,8 +210,7 @@ static int choose(struct run *run)
         const size_t n = o->random ? o->random : RANDOM_USUAL;
         retrieval_draw(r, n < all ? n : all, o->seed);
     }
-    int rc = retrieval_sheet_init(r, &run->sheet);
-    return rc ? rc : file_mkdirs(o->out);
+    return retrieval_sheet_init(r, &run->sheet);
 }
 
 static void at(void *hint, size_t done)
@@ -291,6 +290,10 @@ int evaluate_retrieve(int argc, char **argv)
         rc = open_sets(run);
         if (!rc)
             rc = choose(run);
+        if (!rc)
+            rc = retrieval_check(&run->r);
+        if (!rc && run->o.out)
+            rc = file_mkdirs(run->o.out);
         if (!rc)
             rc = find(run);
         if (!rc)
