@@ -151,6 +151,31 @@ is knn_1 100 100
 ok knn --train "$dir/clear_train.safetensors" --test "$dir/clear_test.safetensors"
 is knn_1 100 100
 
+# --- retrieve ---
+ok retrieve --bank "$train" --queries "$test" --k 3
+is queries 24 24
+is precision_1 0 100
+is precision_3 0 100
+ok retrieve --bank "$dir/clear_train.safetensors" --queries "$dir/clear_test.safetensors" --k 6
+for k in 1 5 6; do is precision_$k 100 100; done
+ok retrieve --bank "$dir/clear_train.safetensors" --queries "$dir/clear_train.safetensors" --k 6
+is precision_5 100 100 # five others of its class
+is precision_6 83.3 83.4
+ok retrieve "$r" --backbone "$backbone" --bank "$dir/set.csv:train" --queries "$dir/set.csv:test" --k 3 --out "$dir/found"
+grep -q '</html>' "$dir/found/index.html" || fail 'no page of neighbours'
+head -c 8 "$dir/found/sheet.png" | od -An -tx1 | grep -q '89 50 4e 47 0d 0a 1a 0a' || fail 'no sheet of neighbours'
+
+# --- fewshot ---
+ok fewshot --images "$train" --episodes 50 --shots 1,5 --queries 1 --seed 3
+cp "$dir/json" "$dir/fewshot.json"
+is fewshot_5way_1shot 0 100
+is classes_5shot 12 12
+ok fewshot "$r" --backbone "$backbone" --images "$dir/set.csv:train" --episodes 50 --shots 1,5 --queries 1 --seed 3
+cmp "$dir/json" "$dir/fewshot.json" || fail 'images and their features give other episodes'
+ok fewshot --images "$dir/clear_train.safetensors" --episodes 20 --shots 1,3 --queries 3
+is fewshot_5way_1shot 100 100
+is fewshot_5way_3shot 100 100
+
 # --- manifest: class folders as they lie, a fifth of train drawn for val, and read by a loader ---
 "$evaluate" manifest folders "$dir/flowers" --out "$dir/flowers/m.csv" >"$dir/out" 2>"$dir/err"
 grep -q 'folders: 144 images of 12 classes: train 96, test 24, val 24$' "$dir/err" || { cat "$dir/err"; fail 'manifest'; }
@@ -167,18 +192,42 @@ refused 65 "$dir/nosuch: No such file" manifest folders "$dir/nosuch"
 refused 65 "$dir/runs/data/variants.txt: No such file" manifest aircraft "$dir/runs"
 
 # --- what is wrong is told ---
-for verb in knn; do
-    refused 65 "nan.safetensors: row 3, column 5 of features is nan" $verb --train "$dir/nan.safetensors" --test "$test"
-    refused 65 "nan.safetensors: row 3, column 5 of features is nan" $verb --train "$train" --test "$dir/nan.safetensors"
-    refused 65 "inf.safetensors: row 0, column 0 of features is -inf" $verb --train "$dir/inf.safetensors" --test "$test"
-    refused 78 "train.safetensors has 64 features, .*narrow.safetensors has 63: they are of different backbones" \
-        $verb --train "$train" --test "$dir/narrow.safetensors"
-    refused 65 'no such file or directory\|No such file or directory\|cannot open' $verb --train "$dir/nosuch.safetensors" --test "$test"
-    refused 64 'is a dataset, whose features need RECIPE.yaml and --backbone' $verb --train "$dir/set.csv:train" --test "$test"
-    refused 65 'conv1.weight is F32 \[8,3,7,7\], expected F32 \[16,3,7,7\]' $verb "$r" --set model.width=16 \
-        --backbone "$backbone" --train "$dir/set.csv:train" --test "$test"
-    refused 65 'lacks backbone.layer1.0.conv3.weight' $verb "$r" --set model.backbone=resnet50 \
-        --backbone "$backbone" --train "$dir/set.csv:train" --test "$test"
-    refused 78 "no row is of split 'tset'" $verb "$r" --backbone "$backbone" --train "$dir/set.csv:tset" --test "$test"
+# pair VERB A B: the two sets as the verb has them.
+pair() {
+    case $1 in
+    retrieve) echo "$1 --bank $2 --queries $3" ;;
+    fewshot) echo "$1 --images $2" ;;
+    *) echo "$1 --train $2 --test $3" ;;
+    esac
+}
+nan="$dir/nan.safetensors: row 3, column 5 of features is nan"
+for verb in knn retrieve fewshot; do
+    refused 65 "$nan" $(pair $verb "$dir/nan.safetensors" "$test")
+    refused 65 'inf.safetensors: row 0, column 0 of features is -inf' $(pair $verb "$dir/inf.safetensors" "$test")
+    refused 65 "$dir/nosuch.safetensors: cannot open" $(pair $verb "$dir/nosuch.safetensors" "$test")
+    refused 64 'is a dataset, whose features need RECIPE.yaml and --backbone' $(pair $verb "$dir/set.csv:train" "$test")
+    refused 65 'conv1.weight is F32 \[8,3,7,7\], expected F32 \[16,3,7,7\]' $(pair $verb "$dir/set.csv:train" "$test") \
+        "$r" --backbone "$backbone" --set model.width=16
+    refused 65 'lacks backbone.layer1.0.conv3.weight' $(pair $verb "$dir/set.csv:train" "$test") \
+        "$r" --backbone "$backbone" --set model.backbone=resnet50
+    refused 65 'is not a safetensors file' $(pair $verb "$dir/set.csv:train" "$test") "$r" --backbone "$r"
+    refused 78 "no row is of split 'tset'" $(pair $verb "$dir/set.csv:tset" "$test") "$r" --backbone "$backbone"
+    refused 65 'unlabelled.safetensors: row 4 (sample 4) has no label' $(pair $verb "$dir/unlabelled.safetensors" "$test")
 done
+for verb in knn retrieve; do
+    refused 65 "$nan" $(pair $verb "$train" "$dir/nan.safetensors")
+    refused 78 'train.safetensors has 64 features, .*narrow.safetensors has 63: they are of different backbones' \
+        $(pair $verb "$train" "$dir/narrow.safetensors")
+done
+
+# one class only; fewer images than shots; pictures of what has none
+refused 65 'one_class.safetensors: 1 classes have more than 1 images (0 have fewer): too few for 5 ways' \
+    fewshot --images "$dir/one_class.safetensors"
+refused 65 'test.safetensors: no class has more than 2 images, which 2 shots need: the largest has 2' \
+    fewshot --images "$test" --shots 2
+refused 65 'train.safetensors: 12 classes have more than 1 images .*: too few for 13 ways' \
+    fewshot --images "$train" --ways 13
+refused 65 'train.safetensors: holds no pictures; make it by augstream-evaluate features --views' \
+    retrieve --bank "$train" --queries "$test" --out "$dir/none"
+[ ! -e "$dir/none" ] || fail 'a folder is left of what was refused'
 echo 'evaluate: ok'

@@ -139,7 +139,7 @@ static void test_refused(void **state)
     refuse(EXIT_DATA, RUN("--images", "a.safetensors", "--shots", "20"),
            "a.safetensors: no class has more than 20 images, which 20 shots need: the largest has "
            "20");
-    refuse(EXIT_DATA, RUN("--images", "bare.safetensors"), "row 119 has no label");
+    refuse(EXIT_DATA, RUN("--images", "bare.safetensors"), "row 119 (sample 119) has no label");
     refuse(EXIT_DATA, RUN("--images", "none.safetensors"), "none.safetensors");
     refuse(EXIT_DATA,
            RUN("--images", "a.safetensors", "--episodes", "4", "--episodes-out", "no/such/folder"),

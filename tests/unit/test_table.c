@@ -110,7 +110,7 @@ static void test_reads(void **state)
     assert_memory_equal(t.f.samples, p.samples, sizeof p.samples);
     assert_memory_equal(t.boxes, p.boxes, sizeof p.boxes);
     assert_string_equal(t.name, path);
-    assert_int_equal(table_labelled(&t), -EINVAL);
+    assert_int_equal(table_labelled(&t), -EBADMSG);
     assert_non_null(strstr(err_text(), "row 1 (sample 8) has no label"));
     t.f.labels[1] = 0;
     assert_int_equal(table_labelled(&t), 0);

@@ -135,7 +135,8 @@ static int add(struct scores *s, const struct episodes *e, const double *accurac
 {
     double mean = 0, square = 0;
     for (uint32_t i = 0; i < n; i++)
-        mean += accuracy[i] / n;
+        mean += accuracy[i];
+    mean /= n; /* once: a hundred of n parts may be more than all */
     for (uint32_t i = 0; i < n; i++)
         square += (accuracy[i] - mean) * (accuracy[i] - mean);
     char name[SCORE_NAME_MAX];
@@ -226,6 +227,8 @@ int evaluate_fewshot(int argc, char **argv)
     }
     struct table t = {.name = ""};
     rc = sets_open(&o.sets, &t);
+    if (!rc)
+        rc = table_labelled(&t);
     if (!rc)
         rc = measure(&o, &t);
     table_done(&t);

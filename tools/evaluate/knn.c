@@ -53,7 +53,11 @@ static int score(const struct sets_options *o, const struct table t[2])
 {
     struct scores s = {.n = 0};
     double accuracy = 0;
-    int rc = knn_accuracy(&t[0].f, &t[1].f, &accuracy);
+    int rc = table_labelled(&t[0]);
+    if (!rc)
+        rc = table_labelled(&t[1]);
+    if (!rc)
+        rc = knn_accuracy(&t[0].f, &t[1].f, &accuracy);
     if (!rc)
         rc = scores_add(&s, "knn_1", 100 * accuracy, NAN, "%");
     if (!rc)

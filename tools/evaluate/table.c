@@ -78,7 +78,7 @@ int table_labelled(const struct table *t)
 {
     for (size_t i = 0; i < t->f.n; i++)
         if (t->f.labels[i] < 0)
-            return err_set(-EINVAL, "%s: row %zu (sample %" PRId64 ") has no label", t->name, i,
+            return err_set(-EBADMSG, "%s: row %zu (sample %" PRId64 ") has no label", t->name, i,
                            t->f.samples[i]);
     return 0;
 }

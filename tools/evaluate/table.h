@@ -32,7 +32,7 @@ int table_read(const char *path, struct table *ret);
  * rename. What table_read would refuse is refused with -EBADMSG, nothing is written then. */
 int table_write(const struct table *table, const uint8_t *views, int64_t side, const char *path);
 
-/* -EINVAL naming the first row that has no label. */
+/* -EBADMSG naming the first row that has no label. */
 int table_labelled(const struct table *table);
 
 void table_done(struct table *table);
