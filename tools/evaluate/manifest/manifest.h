@@ -164,5 +164,14 @@ int fc100_test_make(struct manifest *m);
 int folders_make(struct manifest *m);
 int stl10_make(struct manifest *m);
 int sun397_make(struct manifest *m);
+int food101_make(struct manifest *m);
+int mit67_make(struct manifest *m);
+int pets_make(struct manifest *m);
+int caltech101_make(struct manifest *m);
+int caltech101_background_make(struct manifest *m);
+int cars_make(struct manifest *m);
+int plant_disease_make(struct manifest *m);
+int imagenet_make(struct manifest *m);
+int imagenet100_make(struct manifest *m);
 
 #endif
