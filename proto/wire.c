@@ -18,11 +18,11 @@ enum {
     ARENA_ALIGN = 16,
     /* Unpacking a control message of WIRE_CONTROL_MAX: a Welcome of 64 datasets needs 20 KiB. */
     ARENA_BASE = 256 << 10,
-    /* Unpacking one more record: the record, its label and substitution, pointers to them, and
+    /* Unpacking one more record: the record, its label, substitution and box, pointers to them, and
      * protobuf-c's list of what it scanned, whose last doubling may be half empty. */
     ARENA_OMEGA = 512,
-    /* Packing one more record: at most 90 bytes, its label 10, a substitution 20. */
-    BYTES_OMEGA = 128,
+    /* Packing one more record: at most 90 bytes, its label 10, a substitution 20, a box 12. */
+    BYTES_OMEGA = 144,
 };
 
 static_assert((int)WIRE_HELLO == (int)AUGSTREAM__V1__ENVELOPE__BODY_HELLO &&
@@ -115,8 +115,9 @@ static int in_new(struct wire *w)
     in->allocator = (ProtobufCAllocator){arena_alloc, arena_free, &in->arena};
     in->omegas = calloc(w->omegas, sizeof *in->omegas);
     in->labels = calloc(w->samples, sizeof *in->labels);
+    in->boxes = calloc(w->samples, 4 * sizeof *in->boxes);
     in->substituted = calloc(w->samples, sizeof *in->substituted);
-    if (!in->arena.base || !in->omegas || !in->labels || !in->substituted)
+    if (!in->arena.base || !in->omegas || !in->labels || !in->boxes || !in->substituted)
         return err_set(-ENOMEM, "no memory to unpack %u views", w->omegas);
     return 0;
 }
@@ -153,6 +154,7 @@ void wire_free(struct wire *w)
     free(w->in.arena.base);
     free(w->in.omegas);
     free(w->in.labels);
+    free(w->in.boxes);
     free(w->in.substituted);
     free(w);
 }

@@ -122,6 +122,9 @@ struct wire_batch {
     uint32_t sizes[OMEGA_VIEWS_MAX];
     const struct omega *omega; /* [n_views][n_samples] */
     const int64_t *labels;     /* [n_samples], -1 = none */
+    const uint32_t *boxes;     /* [n_samples][4]: x, y, w, h of the box around what the label names,
+                                  pixels of the upright source, which it may leave; w and h 0: this
+                                  sample has none. NULL: none has */
     uint32_t n_substituted;
     const struct wire_substitution *substituted;
     uint32_t n_frames;

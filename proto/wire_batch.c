@@ -118,6 +118,8 @@ static void fill_header(struct wire *w, const struct wire_batch *batch)
         fill_omega(&out->omegas[i], &batch->omega[i]);
     p->n_labels = batch->n_samples;
     p->labels = (int64_t *)batch->labels;
+    p->n_boxes = batch->boxes ? 4 * (size_t)batch->n_samples : 0;
+    p->boxes = (uint32_t *)batch->boxes;
     p->n_substituted = batch->n_substituted;
     p->substituted = out->substitution_list;
     for (uint32_t i = 0; i < batch->n_substituted; i++) {
@@ -152,6 +154,8 @@ static int read_counts(const struct wire *w, const Augstream__V1__Batch *p)
                        p->views, p->samples);
     if (p->n_labels != p->samples)
         return err_set(-EBADMSG, "batch.labels: %zu for %u samples", p->n_labels, p->samples);
+    if (p->n_boxes != 0 && p->n_boxes != 4 * (size_t)p->samples)
+        return err_set(-EBADMSG, "batch.boxes: %zu numbers for %u samples", p->n_boxes, p->samples);
     if (p->n_substituted > p->samples)
         return err_set(-EBADMSG, "batch.substituted: %zu of %u samples", p->n_substituted,
                        p->samples);
@@ -179,6 +183,9 @@ static int read_header(struct wire *w, const Augstream__V1__Batch *p, struct wir
     ret->omega = in->omegas;
     memcpy(in->labels, p->labels, p->n_labels * sizeof p->labels[0]);
     ret->labels = in->labels;
+    if (p->n_boxes)
+        memcpy(in->boxes, p->boxes, p->n_boxes * sizeof p->boxes[0]);
+    ret->boxes = p->n_boxes ? in->boxes : NULL;
     ret->n_substituted = (uint32_t)p->n_substituted;
     for (size_t i = 0; i < p->n_substituted; i++) {
         in->substituted[i].position = p->substituted[i]->position;

@@ -85,6 +85,19 @@ static int check_omegas(const struct wire_batch *batch, int code)
     return 0;
 }
 
+static int check_boxes(const struct wire_batch *batch, int code)
+{
+    int rc = 0;
+    for (uint32_t n = 0; rc == 0 && batch->boxes && n < batch->n_samples; n++) {
+        const uint32_t *box = batch->boxes + 4 * n;
+        for (uint32_t i = 0; rc == 0 && i < 4; i++)
+            rc = check_range(code, "batch.boxes", box[i], 0, OMEGA_SIDE_MAX);
+        if (rc == 0 && (box[2] == 0) != (box[3] == 0))
+            rc = err_set(code, "batch.boxes: position %u has a box of %ux%u", n, box[2], box[3]);
+    }
+    return rc;
+}
+
 static int check_samples(const struct wire_batch *batch, int code)
 {
     int rc = 0;
@@ -92,6 +105,8 @@ static int check_samples(const struct wire_batch *batch, int code)
         if (batch->labels[n] < -1 || batch->labels[n] > INT32_MAX)
             rc = err_set(code, "batch.labels: %lld is outside -1..%d", (long long)batch->labels[n],
                          INT32_MAX);
+    if (rc == 0)
+        rc = check_boxes(batch, code);
     if (rc == 0)
         rc = check_range(code, "batch.substituted", batch->n_substituted, 0, batch->n_samples);
     for (uint32_t i = 0; rc == 0 && i < batch->n_substituted; i++) {

@@ -50,6 +50,7 @@ struct wire_in {
     struct wire_message message;
     struct omega *omegas;                  /* [wire.omegas] */
     int64_t *labels;                       /* [wire.samples] */
+    uint32_t *boxes;                       /* [wire.samples][4] */
     struct wire_substitution *substituted; /* [wire.samples] */
 };
 

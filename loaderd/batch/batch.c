@@ -159,6 +159,21 @@ static void seal_frames(struct batch *batch, const unsigned char *base)
     assert(header->n_frames == layout->frames);
 }
 
+/* Of the samples that stand; where the dataset has any at all. */
+static const uint32_t *seal_boxes(struct batch *batch)
+{
+    const struct source *source = batch->session->dataset->source;
+    if (!source->box)
+        return NULL;
+    for (uint32_t i = 0; i < batch->n; i++) {
+        int32_t box[4];
+        const bool has = source->box(source, batch->cells[i].sample, box) == 0;
+        for (uint32_t k = 0; k < 4; k++)
+            batch->boxes[i][k] = has ? (uint32_t)box[k] : 0;
+    }
+    return batch->boxes[0];
+}
+
 int batch_seal(struct batch *batch, const void *base)
 {
     assert(batch->placed == batch->n && batch->flying == 0);
@@ -186,6 +201,7 @@ int batch_seal(struct batch *batch, const void *base)
             batch->substituted[header->n_substituted++] = (struct wire_substitution){
                 .position = i, .sample = cell->scheduled, .fault = cell->fault};
     }
+    header->boxes = seal_boxes(batch);
     seal_frames(batch, base);
     return 0;
 }

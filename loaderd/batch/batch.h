@@ -67,6 +67,7 @@ struct batch {
     size_t frame_at[WIRE_FRAMES_MAX]; /* each frame's offset in the slot */
     struct wire_substitution substituted[WIRE_BATCH_MAX];
     int64_t labels[WIRE_BATCH_MAX];
+    uint32_t boxes[WIRE_BATCH_MAX][4];
 };
 
 /* Every position of the batch goes to the ring. index must be inside the epoch. Keeps `number`. */
@@ -89,7 +90,8 @@ int batch_replace(struct batch *batch, uint32_t position, enum wire_fault fault)
 void batch_return(struct batch *batch, uint32_t position);
 
 /* All positions stand: fills header from the slot at base: frames of at most WIRE_FRAME_MAX cut at
- * whole images, never across views, with their CRC32C; omegas, labels, substitutions by position.
+ * whole images, never across views, with their CRC32C; omegas, labels, boxes,
+ * substitutions by position.
  * -EIO when a worker left the omega of another sample. */
 int batch_seal(struct batch *batch, const void *base);
 

@@ -226,6 +226,13 @@ static int check_sample(const struct index *x, const struct index_sample *s)
     return fits(x, s) ? 0 : bad("a path that is too long");
 }
 
+static int check_box(const struct index_box *b)
+{
+    const bool fine = b->x >= 0 && b->y >= 0 && b->h >= 1 && b->x <= SOURCE_BOX_MAX &&
+                      b->y <= SOURCE_BOX_MAX && b->w <= SOURCE_BOX_MAX && b->h <= SOURCE_BOX_MAX;
+    return b->w <= 0 || fine ? 0 : bad("a box that cannot be");
+}
+
 static int check_tables(const struct index *x)
 {
     const struct index_head *h = x->head;
@@ -244,6 +251,8 @@ static int check_tables(const struct index *x)
             return bad("a watched file without a name");
     for (uint64_t i = 0; i < h->samples; i++) {
         int r = check_sample(x, &x->samples[i]);
+        if (r == 0 && x->boxes)
+            r = check_box(&x->boxes[i]);
         if (r < 0)
             return r;
     }

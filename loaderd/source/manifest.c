@@ -24,7 +24,6 @@ enum {
     /* A number beyond is taken for a class only in a file of as many rows: who writes the ids of a
      * database as labels shall hear of it, and not get a million classes. */
     CLASSES_FREE = 65536,
-    BOX_MAX = 65535, /* pixels */
     BOX_DIGITS = 16,
 };
 
@@ -283,9 +282,9 @@ static int box_part(const struct manifest *m, enum column column, int32_t *ret)
     double value = -1;
     if (len <= BOX_DIGITS && strspn(text, "0123456789.") == len)
         value = strtod(text, &end);
-    if (!end || end == text || *end || value > BOX_MAX)
+    if (!end || end == text || *end || value > SOURCE_BOX_MAX)
         return fail(m, -EBADMSG, "%s '%.20s': pixels, 0 to %d", column_names[column], text,
-                    BOX_MAX);
+                    SOURCE_BOX_MAX);
     *ret = (int32_t)lround(value);
     return 0;
 }

@@ -15,6 +15,7 @@ enum {
     ITEM_PATH_MAX = 1024, /* bytes with the NUL */
     SOURCE_SAMPLES_MAX = 1 << 28,
     SOURCE_CLASSES_MAX = 1 << 20,
+    SOURCE_BOX_MAX = 65535, /* pixels, each of the four */
     SOURCE_HOW_MAX = 1024,
 };
 
@@ -85,8 +86,9 @@ struct source {
     /* The sample's name within its dataset, as the fingerprint has it. NULL where there are none.
      */
     const char *(*name)(const struct source *source, uint32_t sample);
-    /* The box around what the label names: x, y, w, h in pixels of the upright picture. 0, or
-     * -ENODATA where this sample has none. NULL where no sample has one. Not on the wire. */
+    /* The box around what the label names: x, y, w, h in pixels of the upright picture, each
+     * 0 to 65535, w and h at least 1. 0, or -ENODATA where this sample has none. NULL where no
+     * sample has one. */
     int (*box)(const struct source *source, uint32_t sample, int32_t ret[4]);
     void (*free)(struct source *source);
 

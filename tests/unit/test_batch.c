@@ -125,6 +125,34 @@ static void test_same_in_any_order(void **state)
     }
 }
 
+/* Every third sample has none. */
+static int numbered_box(const struct source *source, uint32_t sample, int32_t ret[4])
+{
+    assert_true(sample < source->samples);
+    if (sample % 3 == 0)
+        return -ENODATA;
+    memcpy(ret, (int32_t[]){(int32_t)sample, 2, 3, 65535}, 4 * sizeof *ret);
+    return 0;
+}
+
+/* Boxes are those of the samples that stand, stand-ins too. */
+static void test_boxes(void **state)
+{
+    (void)state;
+    make(1, 4);
+    assert_null(batch->header.boxes);
+    dataset.source->box = numbered_box;
+    make(1, 4);
+    const struct wire_batch *header = &batch->header;
+    assert_non_null(header->boxes);
+    assert_true(header->n_substituted > 0);
+    for (uint32_t i = 0; i < BATCH; i++) {
+        const uint32_t sample = header->omega[i].sample, *box = header->boxes + 4 * i;
+        const uint32_t want[4] = {sample, 2, 3, 65535}, none[4] = {0};
+        assert_memory_equal(box, sample % 3 ? want : none, sizeof want);
+    }
+}
+
 static void test_sealed(void **state)
 {
     (void)state;
@@ -242,8 +270,9 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_same_in_any_order), TEST(test_sealed),    TEST(test_sealed_sizes),
-        TEST(test_returned),          TEST(test_none_good), TEST(test_wrong_omega),
+        TEST(test_same_in_any_order), TEST(test_sealed),   TEST(test_boxes),
+        TEST(test_sealed_sizes),      TEST(test_returned), TEST(test_none_good),
+        TEST(test_wrong_omega),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -193,6 +193,16 @@ static void test_forged(void **state)
     sign();
     refused("a sample beyond any file");
     make("/set", true);
+    const size_t boxes =
+        samples + ((struct index_head *)block)->samples * sizeof(struct index_sample);
+    static const struct index_box odd[] = {
+        {-1, 0, 1, 1}, {0, -1, 1, 1}, {0, 0, 1, 0}, {0, 65536, 1, 1}, {0, 0, 65536, 1}};
+    for (size_t i = 0; i < ARRAY_LEN(odd); i++) {
+        ((struct index_box *)(block + boxes))[1] = odd[i];
+        sign();
+        refused("a box that cannot be");
+    }
+    make("/set", true);
     *(uint64_t *)(block + classes) = 1u << 30;
     sign();
     refused("a class without a name");

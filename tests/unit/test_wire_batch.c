@@ -52,6 +52,9 @@ static void assert_batch_equal(const struct wire_batch *a, const struct wire_bat
     for (uint32_t i = 0; i < a->n_views * a->n_samples; i++)
         assert_omega_equal(&a->omega[i], &b->omega[i]);
     assert_memory_equal(a->labels, b->labels, a->n_samples * sizeof a->labels[0]);
+    assert_true(!a->boxes == !b->boxes);
+    if (a->boxes)
+        assert_memory_equal(a->boxes, b->boxes, a->n_samples * 4 * sizeof a->boxes[0]);
     assert_int_equal(a->n_substituted, b->n_substituted);
     for (uint32_t i = 0; i < a->n_substituted; i++) {
         assert_int_equal(a->substituted[i].position, b->substituted[i].position);
@@ -75,6 +78,11 @@ static void test_batch_round_trip(void **state)
     assert_int_equal(wire_pack(w, m, &bytes, &len), 0);
     assert_int_equal(wire_unpack(w, bytes, len, &back), 0);
     assert_int_equal(back.type, WIRE_BATCH);
+    assert_batch_equal(&back.batch, &m->batch);
+
+    s.message.batch.boxes = NULL;
+    assert_int_equal(wire_pack(w, m, &bytes, &len), 0);
+    assert_int_equal(wire_unpack(w, bytes, len, &back), 0);
     assert_batch_equal(&back.batch, &m->batch);
 }
 
@@ -121,6 +129,7 @@ static void largest_omega(struct omega *o, uint32_t view)
 struct largest {
     struct omega omega[WIRE_OMEGAS_MAX];
     int64_t labels[WIRE_BATCH_MAX];
+    uint32_t boxes[WIRE_BATCH_MAX][4];
     struct wire_substitution substituted[WIRE_BATCH_MAX];
 };
 
@@ -131,6 +140,8 @@ static void fill_largest(struct largest *l, uint32_t n, uint32_t n_views, struct
         largest_omega(&l->omega[i], i / n);
     for (uint32_t i = 0; i < n; i++) {
         l->labels[i] = INT32_MAX;
+        for (uint32_t k = 0; k < 4; k++)
+            l->boxes[i][k] = OMEGA_SIDE_MAX;
         l->substituted[i] = (struct wire_substitution){i, UINT32_MAX, FAULT_DEADLINE};
     }
     *m = (struct wire_message){.type = WIRE_BATCH,
@@ -142,6 +153,7 @@ static void fill_largest(struct largest *l, uint32_t n, uint32_t n_views, struct
                                          .n_views = n_views,
                                          .omega = l->omega,
                                          .labels = l->labels,
+                                         .boxes = l->boxes[0],
                                          .n_substituted = n,
                                          .substituted = l->substituted}};
     for (uint32_t v = 0; v < n_views; v++) {
@@ -168,7 +180,7 @@ static void test_record_is_small(void **state)
     assert_int_equal(wire_pack(w, &m, &bytes, &one), 0);
     fill_largest(l, 2, 2, &m);
     assert_int_equal(wire_pack(w, &m, &bytes, &two), 0);
-    assert_in_range(two - one, 2 * 60, 2 * 256); /* two records, a label, a substitution */
+    assert_in_range(two - one, 2 * 60, 2 * 256); /* two records, a label, a box, a substitution */
     print_message("bytes a view: %zu\n", (two - one) / 2);
 }
 
@@ -191,6 +203,70 @@ static void test_any_size_fits(void **state)
         assert_int_equal(wire_pack(w, &m, &bytes, &len), 0);
         assert_int_equal(wire_unpack(w, bytes, len, &back), 0);
         assert_batch_equal(&back.batch, &m.batch);
+    }
+}
+
+/* A field of a later version, as boxes are to an earlier one: passed over, in the largest batch. */
+static void test_unknown_field(void **state)
+{
+    (void)state;
+    auto_with(wire_auto) struct wire *w = NULL;
+    auto_free struct largest *l = calloc(1, sizeof *l);
+    auto_free uint8_t *raw = malloc(WIRE_HEADER_MAX);
+    static struct wire_message m, back;
+    assert_non_null(l);
+    assert_non_null(raw);
+    const uint32_t rows[][2] = {{1, 1}, {64, 1}, {256, 2}, {4096, 1}, {4096, 4}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        assert_int_equal(wire_new(rows[i][0] * rows[i][1], &w), 0);
+        fill_largest(l, rows[i][0], rows[i][1], &m);
+        m.batch.boxes = NULL;
+        augstream__v1__envelope__init(&w->out.envelope);
+        w->out.envelope.version = WIRE_VERSION;
+        w->out.envelope.body_case = (Augstream__V1__Envelope__BodyCase)WIRE_BATCH;
+        wire_batch_row.fill(w, &m);
+        ProtobufCMessageUnknownField field = {.tag = 1000,
+                                              .wire_type = PROTOBUF_C_WIRE_TYPE_LENGTH_PREFIXED};
+        uint8_t prefixed[WIRE_BATCH_MAX * 12 + 4];
+        size_t n = 12 * rows[i][0], at = 0;
+        for (size_t left = n; at == 0 || left; left >>= 7)
+            prefixed[at++] = (uint8_t)((left & 0x7f) | (left > 0x7f ? 0x80 : 0));
+        memset(prefixed + at, 0xff, n);
+        field.data = prefixed;
+        field.len = at + n;
+        w->out.batch.base.n_unknown_fields = 1;
+        w->out.batch.base.unknown_fields = &field;
+        size_t len = augstream__v1__envelope__pack(&w->out.envelope, raw);
+        assert_true(len + WIRE_SEAL <= WIRE_HEADER_MAX);
+        wire_seal(raw, len);
+        assert_int_equal(wire_unpack(w, raw, len + WIRE_SEAL, &back), 0);
+        assert_batch_equal(&back.batch, &m.batch);
+        wire_free(take_ptr(&w));
+    }
+}
+
+/* Boxes of another number than the samples'. */
+static void test_boxes_count(void **state)
+{
+    (void)state;
+    auto_with(wire_auto) struct wire *w = NULL;
+    static struct samples s;
+    static struct wire_message back;
+    static uint8_t raw[1 << 16];
+    assert_int_equal(wire_new(SAMPLE_VIEWS * SAMPLE_BATCH, &w), 0);
+    const struct wire_message *m = sample_message(&s, WIRE_BATCH);
+    for (size_t n = 1; n <= 4 * SAMPLE_BATCH; n++) {
+        augstream__v1__envelope__init(&w->out.envelope);
+        w->out.envelope.version = WIRE_VERSION;
+        w->out.envelope.body_case = (Augstream__V1__Envelope__BodyCase)WIRE_BATCH;
+        wire_batch_row.fill(w, m);
+        w->out.batch.n_boxes = n;
+        size_t len = augstream__v1__envelope__pack(&w->out.envelope, raw);
+        wire_seal(raw, len);
+        int rc = wire_unpack(w, raw, len + WIRE_SEAL, &back);
+        assert_int_equal(rc, n < 4 * SAMPLE_BATCH ? -EBADMSG : 0);
+        if (rc < 0)
+            assert_non_null(strstr(err_text(), "batch.boxes"));
     }
 }
 
@@ -245,6 +321,8 @@ int main(void)
         cmocka_unit_test(test_tap_round_trip),
         cmocka_unit_test(test_record_is_small),
         cmocka_unit_test(test_any_size_fits),
+        cmocka_unit_test(test_unknown_field),
+        cmocka_unit_test(test_boxes_count),
         cmocka_unit_test(test_more_than_expected_is_refused),
         cmocka_unit_test(test_nothing_is_allocated),
     };

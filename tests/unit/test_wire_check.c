@@ -78,6 +78,10 @@ BREAK(code_unknown, m->error.code = WIRE_CODES)
 BREAK(label_low, s->labels[0] = -2)
 BREAK(label_lowest, s->labels[3] = INT64_MIN)
 BREAK(label_high, s->labels[4] = (int64_t)INT32_MAX + 1)
+BREAK(box_far, s->boxes[2][1] = OMEGA_SIDE_MAX + 1)
+BREAK(box_farthest, s->boxes[4][3] = UINT32_MAX)
+BREAK(box_flat, s->boxes[3][3] = 0)
+BREAK(box_thin, s->boxes[3][2] = 0)
 BREAK(position_outside, s->substituted[1].position = SAMPLE_BATCH)
 BREAK(position_far, s->substituted[1].position = UINT32_MAX)
 BREAK(position_twice, s->substituted[1].position = 1)
@@ -134,6 +138,11 @@ static void test_both_ways(void **state)
         {WIRE_BATCH, label_low, "batch.labels"},
         {WIRE_BATCH, label_lowest, "batch.labels"},
         {WIRE_BATCH, label_high, "batch.labels"},
+        {WIRE_BATCH, box_far, "batch.boxes"},
+        {WIRE_BATCH, box_farthest, "batch.boxes"},
+        {WIRE_BATCH, box_flat, "batch.boxes"},
+        {WIRE_BATCH, box_thin, "batch.boxes"},
+        {WIRE_TAP, box_thin, "batch.boxes"},
         {WIRE_BATCH, position_outside, "substituted.position"},
         {WIRE_BATCH, position_far, "substituted.position"},
         {WIRE_BATCH, position_twice, "substituted.position"},

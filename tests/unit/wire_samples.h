@@ -19,6 +19,7 @@ enum { SAMPLE_BATCH = 5, SAMPLE_VIEWS = 2, SAMPLE_SIZE = 16 };
 struct samples {
     struct omega omega[SAMPLE_VIEWS * SAMPLE_BATCH];
     int64_t labels[SAMPLE_BATCH];
+    uint32_t boxes[SAMPLE_BATCH][4];
     struct wire_substitution substituted[2];
     struct wire_message message;
 };
@@ -55,6 +56,10 @@ static inline void sample_batch(struct samples *s, struct wire_batch *b)
     for (uint32_t n = 0; n < SAMPLE_BATCH; n++)
         s->labels[n] = (int64_t)n - 1;
     s->labels[4] = INT32_MAX;
+    for (uint32_t n = 0; n < SAMPLE_BATCH; n++) /* the first has none */
+        for (uint32_t k = 0; k < 4; k++)
+            s->boxes[n][k] = n ? 300 * n + k : 0;
+    s->boxes[4][2] = OMEGA_SIDE_MAX;
     s->substituted[0] = (struct wire_substitution){1, 70, FAULT_TRUNCATED};
     s->substituted[1] = (struct wire_substitution){4, 4000000000u, FAULT_DEADLINE};
     *b = (struct wire_batch){
@@ -68,6 +73,7 @@ static inline void sample_batch(struct samples *s, struct wire_batch *b)
         .sizes = {SAMPLE_SIZE, SAMPLE_SIZE / 2},
         .omega = s->omega,
         .labels = s->labels,
+        .boxes = s->boxes[0],
         .n_substituted = 2,
         .substituted = s->substituted,
         .n_frames = 3,

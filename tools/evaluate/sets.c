@@ -5,11 +5,13 @@
 
 #include "common/auto.h"
 #include "common/err.h"
+#include "tools/evaluate/box.h"
 #include "tools/evaluate/frozen.h"
 #include "tools/evaluate/progress.h"
 
 #include <errno.h>
 #include <getopt.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,16 +69,34 @@ struct pass {
     struct progress_line line;
 };
 
+/* The batch's boxes as rows from first on. */
+static int add_boxes(struct table *t, const struct wire_batch *h, size_t first, size_t total)
+{
+    if (!h->boxes)
+        return 0;
+    if (!t->boxes) {
+        t->boxes = malloc(total * 4 * sizeof *t->boxes);
+        for (size_t i = 0; t->boxes && i < total * 4; i++)
+            t->boxes[i] = NAN;
+    }
+    if (!t->boxes)
+        return err_set(-ENOMEM, "out of memory: %zu boxes", total);
+    int rc = 0;
+    for (uint32_t i = 0; !rc && i < h->n_samples; i++)
+        rc = box_share(&h->omega[i], h->boxes + 4 * i, t->boxes + 4 * (first + i));
+    return rc;
+}
+
 static int pass_batch(void *hint, const struct recv_batch *batch, size_t first, size_t total)
 {
     struct pass *p = hint;
-    int rc = 0;
+    int rc = add_boxes(p->table, batch->header, first, total);
     if (first == 0) {
         char label[TABLE_NAME_MAX + 16];
         snprintf(label, sizeof label, "features of %s", p->table->name);
         progress_begin(&p->line, label, total);
     }
-    if (p->o->on_batch)
+    if (!rc && p->o->on_batch)
         rc = p->o->on_batch(p->o->hint, batch, first, total);
     progress_at(&p->line, first + batch->header->n_samples);
     return rc;
