@@ -5,7 +5,6 @@
 #include "common/rng.h"
 #include "tools/evaluate/evaluate.h"
 
-#include <ftw.h>
 #include <jansson.h>
 #include <math.h>
 
@@ -42,16 +41,10 @@ static int setup(void **state)
     return 0;
 }
 
-static int drop(const char *path, const struct stat *st, int flag, struct FTW *at)
-{
-    (void)st, (void)flag, (void)at;
-    return remove(path);
-}
-
 static int teardown(void **state)
 {
     (void)state;
-    return nftw(run.folder, drop, 8, FTW_DEPTH | FTW_PHYS);
+    return verb_clear(&run);
 }
 
 #define RUN(...)                                                                                   \

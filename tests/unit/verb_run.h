@@ -8,7 +8,8 @@
 #include "test.h"
 #include "tools/evaluate/table.h"
 
-#include <fcntl.h>
+#include <ftw.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +27,17 @@ static inline void verb_folder(struct verb_run *v)
 {
     snprintf(v->folder, sizeof v->folder, "/tmp/verb.XXXXXX");
     assert_non_null(mkdtemp(v->folder));
+}
+
+static inline int verb_drop(const char *path, const struct stat *st, int flag, struct FTW *at)
+{
+    (void)st, (void)flag, (void)at;
+    return remove(path);
+}
+
+static inline int verb_clear(const struct verb_run *v)
+{
+    return nftw(v->folder, verb_drop, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 static inline void verb_path(const struct verb_run *v, const char *name, char ret[128])

@@ -12,6 +12,8 @@ int evaluate_features(int argc, char **argv);
 int evaluate_knn(int argc, char **argv);
 extern const struct usage evaluate_fewshot_usage;
 int evaluate_fewshot(int argc, char **argv);
+extern const struct usage evaluate_localize_usage;
+int evaluate_localize(int argc, char **argv);
 extern const struct usage evaluate_manifest_usage;
 int evaluate_manifest(int argc, char **argv);
 extern const struct usage evaluate_retrieve_usage;

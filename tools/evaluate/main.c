@@ -11,6 +11,7 @@ static const struct verb verbs[] = {
     {&evaluate_features_usage, evaluate_features},
     {&evaluate_knn_usage, evaluate_knn},
     {&evaluate_fewshot_usage, evaluate_fewshot},
+    {&evaluate_localize_usage, evaluate_localize},
     {&evaluate_manifest_usage, evaluate_manifest},
     {&evaluate_retrieve_usage, evaluate_retrieve},
 };

@@ -8,6 +8,7 @@
 #include "common/err.h"
 
 #include <errno.h>
+#include <float.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -164,14 +165,15 @@ void moments_merge(struct moments *into, const struct moments *from)
     into->n += from->n;
 }
 
-/* a [n][stride], n at most DEPTH, becomes its own Cholesky factor; false: it has none. */
-static bool corner_factor(double *a, size_t n, size_t stride)
+/* a [n][stride], n at most DEPTH, becomes its own Cholesky factor; false: it has none whose squared
+ * diagonal is above floor. */
+static bool corner_factor(double *a, size_t n, size_t stride, double floor)
 {
     for (size_t j = 0; j < n; j++) {
         double *row = a + j * stride, left = row[j];
         for (size_t p = 0; p < j; p++)
             left -= row[p] * row[p];
-        if (!(left > 0.0) || !isfinite(left))
+        if (!(left > floor) || !isfinite(left))
             return false;
         row[j] = sqrt(left);
         for (size_t i = j + 1; i < n; i++) {
@@ -207,9 +209,13 @@ static void panel_factor(double *a, size_t d, size_t at, size_t depth, double *t
 /* The lower triangle of a [d][d] becomes its Cholesky factor; false: it has none. */
 static bool cholesky(double *a, size_t d, double *tiles)
 {
+    /* What rounding alone can leave of a feature that others tell: it is no evidence. */
+    double floor = 0.0;
+    for (size_t i = 0; i < d; i++)
+        floor = fmax(floor, (double)d * DBL_EPSILON * a[i * d + i]);
     for (size_t at = 0; at < d; at += DEPTH) {
         const size_t depth = d - at < DEPTH ? d - at : DEPTH, from = at + depth;
-        if (!corner_factor(a + at * d + at, depth, d))
+        if (!corner_factor(a + at * d + at, depth, d, floor))
             return false;
         if (from == d)
             break;
@@ -288,4 +294,29 @@ double ridge_error(const struct ridge *r, const struct ridge_rows *rows)
         }
     }
     return sum / ((double)rows->n * (double)r->t);
+}
+
+int ridge_choose(const struct moments *m, const struct ridge_rows *val,
+                 const struct ridge_choice *choice, size_t *ret_which)
+{
+    double best = INFINITY;
+    size_t which = choice->n;
+    for (size_t i = 0; i < choice->n; i++) {
+        struct ridge r = {.d = 0};
+        int rc = ridge_fit(m, choice->list[i], &r);
+        if (rc && rc != -EDOM)
+            return rc;
+        const double error = rc ? INFINITY : ridge_error(&r, val);
+        ridge_done(&r);
+        if (error < best) {
+            best = error;
+            which = i;
+        }
+        if (choice->at)
+            choice->at(choice->hint, i + 1);
+    }
+    if (which == choice->n)
+        return err_set(-EDOM, "every ridge is too small: these features depend on each other");
+    *ret_which = which;
+    return 0;
 }

@@ -48,4 +48,16 @@ void ridge_tell(const struct ridge *r, const float *x, double *ret); /* x [d], r
 /* The mean over rows and targets of the squared error. */
 double ridge_error(const struct ridge *r, const struct ridge_rows *rows);
 
+/* Which of the ridges has the smallest error on val when it is fitted on m: its place in the list.
+ * Those that are too small (ridge_fit) are passed over; -EDOM where all are. at(hint, done) after
+ * each; may be NULL. */
+struct ridge_choice {
+    const double *list;
+    size_t n;
+    void (*at)(void *hint, size_t done);
+    void *hint;
+};
+int ridge_choose(const struct moments *m, const struct ridge_rows *val,
+                 const struct ridge_choice *choice, size_t *ret_which);
+
 #endif
