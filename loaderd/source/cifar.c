@@ -50,10 +50,11 @@ static const struct cifar cifar100_coarse = {
 static const struct split {
     const char *name;
     bool train, test;
+    enum records_part part;
 } splits[] = {
-    {"train", true, false},
-    {"test", false, true},
-    {"train+test", true, true}, /* few-shot sets take all images of a class */
+    {"train", true, false, RECORDS_ALL},     {"test", false, true, RECORDS_ALL},
+    {"fit", true, false, RECORDS_FIT},       {"val", true, false, RECORDS_VAL},
+    {"train+test", true, true, RECORDS_ALL}, /* few-shot sets take all images of a class */
 };
 
 static int split_find(const struct source_spec *spec, const struct split **ret)
@@ -64,17 +65,19 @@ static int split_find(const struct source_spec *spec, const struct split **ret)
             *ret = &splits[i];
             return 0;
         }
-    return err_set(-EINVAL, "%s: no split is called '%s': there are train, test and train+test",
+    return err_set(-EINVAL,
+                   "%s: no split is called '%s': there are train, test, fit, val and train+test",
                    spec->path, name);
 }
 
-static int list_files(const struct cifar *cifar, const char *const *files,
+static int list_files(const struct cifar *cifar, const char *const *files, enum records_part part,
                       const struct source_spec *spec, struct listing *listing)
 {
     int r = 0;
     for (; r == 0 && *files; files++) {
         const struct records records = {
             .file = *files,
+            .part = part,
             .head = cifar->head,
             .pixels = PIXELS,
             .label = {.at = cifar->label_at, .classes = cifar->classes},
@@ -93,9 +96,9 @@ static int list(const struct cifar *cifar, const struct source_spec *spec, struc
     if (r == 0)
         r = records_classes(spec->path, cifar->names, cifar->classes, listing);
     if (r == 0 && split->train)
-        r = list_files(cifar, cifar->train, spec, listing);
+        r = list_files(cifar, cifar->train, split->part, spec, listing);
     if (r == 0 && split->test)
-        r = list_files(cifar, cifar->test, spec, listing);
+        r = list_files(cifar, cifar->test, split->part, spec, listing);
     if (r == 0)
         listing_raw(listing, ITEM_PLANES, SIDE, SIDE);
     return r;

@@ -148,6 +148,11 @@ static int file_watch(const char *folder, const struct records *records, struct 
     return r;
 }
 
+static bool is_of(enum records_part part, uint64_t record)
+{
+    return part == RECORDS_ALL || (part == RECORDS_VAL) == (record % 10 == 9);
+}
+
 int records_list(const char *folder, const struct records *records, struct listing *listing)
 {
     auto_with(column_free) struct column *pictures = NULL, *labels = NULL;
@@ -159,6 +164,8 @@ int records_list(const char *folder, const struct records *records, struct listi
     if (r == 0 && records->label.classes)
         r = labels_open(folder, records, pictures, &labels);
     for (uint64_t i = 0; r == 0 && i < pictures->n; i++) {
+        if (!is_of(records->part, i))
+            continue;
         char name[NAME_MAX + 32];
         snprintf(name, sizeof name, "%s/%06llu", records->file, (unsigned long long)i);
         struct listed listed = {.name = name,

@@ -14,13 +14,18 @@ struct records_label {
     uint32_t classes; /* how many there are; 0: the file has no labels */
 };
 
+/* Which of a file's records: every tenth is for validation, the first of them number 9, which the
+ * files' own order, mixed or by class, does not disturb. */
+enum records_part { RECORDS_ALL, RECORDS_FIT, RECORDS_VAL };
+
 struct records {
-    const char *file;      /* below the set's folder */
+    const char *file; /* below the set's folder */
+    enum records_part part;
     uint32_t head, pixels; /* bytes of a record: first what is no pixel */
     struct records_label label;
 };
 
-/* The next samples: all records of a file below `folder`. -EBADMSG where the size is no multiple,
+/* The next samples: the records of a file below `folder`. -EBADMSG where the size is no multiple,
  * or a label none of the classes, file and record named; errors of the file system. */
 int records_list(const char *folder, const struct records *records, struct listing *listing);
 

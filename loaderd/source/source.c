@@ -17,10 +17,11 @@
 const struct source_format source_formats[] = {
     {"folder", "one folder of images for each class", folder_list},
     {"manifest", "a CSV file that names images; its own splits", manifest_list},
-    {"cifar10", "CIFAR-10's binary files; train, test, train+test", cifar10_list},
-    {"cifar100", "CIFAR-100's binary files, fine labels; train, test, train+test", cifar100_list},
+    {"cifar10", "CIFAR-10's binary files; train, test, fit, val, train+test", cifar10_list},
+    {"cifar100", "CIFAR-100's binary files, fine labels; the same splits", cifar100_list},
     {"cifar100-coarse", "the same with coarse labels", cifar100_coarse_list},
-    {"stl10", "STL10's binary files; train, test, unlabeled, train+unlabeled", stl10_list},
+    {"stl10", "STL10's binary files; train, test, fit, val, unlabeled, train+unlabeled",
+     stl10_list},
     {"tar", "shards as WebDataset names their files; a split is a folder", tar_list},
 };
 const size_t source_formats_n = ARRAY_LEN(source_formats);

@@ -13,24 +13,24 @@
 
 enum { SIDE = 96, PIXELS = 3 * SIDE * SIDE, CLASSES = 10 };
 
-#define WITH_LABELS(part)                                                                          \
+#define WITH_LABELS(name, which)                                                                   \
     {                                                                                              \
-        .file = part "_X.bin", .pixels = PIXELS,                                                   \
-        .label = {.file = part "_y.bin", .first = 1, .classes = CLASSES},                          \
+        .file = name "_X.bin", .part = which, .pixels = PIXELS,                                    \
+        .label = {.file = name "_y.bin", .first = 1, .classes = CLASSES},                          \
     }
 
-static const struct records train = WITH_LABELS("train");
-static const struct records test = WITH_LABELS("test");
+static const struct records train = WITH_LABELS("train", RECORDS_ALL);
+static const struct records fit = WITH_LABELS("train", RECORDS_FIT);
+static const struct records val = WITH_LABELS("train", RECORDS_VAL);
+static const struct records test = WITH_LABELS("test", RECORDS_ALL);
 static const struct records unlabeled = {.file = "unlabeled_X.bin", .pixels = PIXELS};
 
 static const struct split {
     const char *name;
     const struct records *parts[2];
 } splits[] = {
-    {"train", {&train}},
-    {"test", {&test}},
-    {"unlabeled", {&unlabeled}},
-    {"train+unlabeled", {&train, &unlabeled}},
+    {"train", {&train}}, {"test", {&test}},           {"fit", {&fit}},
+    {"val", {&val}},     {"unlabeled", {&unlabeled}}, {"train+unlabeled", {&train, &unlabeled}},
 };
 
 static int split_find(const struct source_spec *spec, const struct split **ret)
@@ -42,8 +42,8 @@ static int split_find(const struct source_spec *spec, const struct split **ret)
             return 0;
         }
     return err_set(-EINVAL,
-                   "%s: no split is called '%s': there are train, test, unlabeled and "
-                   "train+unlabeled",
+                   "%s: no split is called '%s': there are train, test, fit, val, unlabeled "
+                   "and train+unlabeled",
                    spec->path, name);
 }
 

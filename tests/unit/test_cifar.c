@@ -81,8 +81,29 @@ static void test_cifar10(void **state)
     assert_int_equal(source->samples, 3);
     raw_expect(source, 2, 6, 2, label10(2, 0));
     source_free(source);
-    assert_int_equal(raw_open(&garden, "cifar10", "val", &source), -EINVAL);
-    assert_non_null(strstr(err_text(), "'val': there are train, test and train+test"));
+    assert_int_equal(raw_open(&garden, "cifar10", "vla", &source), -EINVAL);
+    assert_non_null(strstr(err_text(), "'vla': there are train, test, fit, val and train+test"));
+}
+
+/* Every tenth record of each training file is val, the others are fit: each is in one of them. */
+static void test_parts(void **state)
+{
+    (void)state;
+    plant10(20); /* 21 to 25 records a file: two of each are val */
+    struct source *val, *fit;
+    assert_int_equal(raw_open(&garden, "cifar10", "val", &val), 0);
+    assert_int_equal(raw_open(&garden, "cifar10", "fit", &fit), 0);
+    assert_int_equal(val->samples, 10);
+    assert_int_equal(fit->samples, 5 * 20 + 15 - 10);
+    uint32_t at_val = 0, at_fit = 0;
+    for (uint32_t b = 1; b <= 5; b++)
+        for (uint32_t n = 0; n < 20 + b; n++)
+            if (n == 9 || n == 19)
+                raw_expect(val, at_val++, b, n, label10(n, 0));
+            else
+                raw_expect(fit, at_fit++, b, n, label10(n, 0));
+    source_free(val);
+    source_free(fit);
 }
 
 static void test_cifar100(void **state)
@@ -162,6 +183,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_cifar10),
+        cmocka_unit_test(test_parts),
         cmocka_unit_test(test_cifar100),
         cmocka_unit_test(test_faults),
     };

@@ -148,7 +148,8 @@ static void test_whole(void **state)
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         char format[64];
-        snprintf(format, sizeof format, ", format: %s, split: train}", rows[i].set);
+        snprintf(format, sizeof format, ", format: %s, split: fit} (or val, test, train)",
+                 rows[i].set);
         for (size_t f = 0; f < 8 && rows[i].files[f]; f++)
             bed_image(&garden, rows[i].files[f]);
         bed_refused(&garden, rows[i].set, -EINVAL, "needs no manifest");

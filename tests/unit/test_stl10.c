@@ -83,6 +83,22 @@ static void test_splits(void **state)
     }
 }
 
+/* Record 9 of the eleven is val. */
+static void test_parts(void **state)
+{
+    (void)state;
+    struct source *val, *fit;
+    assert_int_equal(raw_open(&garden, "stl10", "val", &val), 0);
+    assert_int_equal(raw_open(&garden, "stl10", "fit", &fit), 0);
+    assert_int_equal(val->samples, 1);
+    assert_int_equal(fit->samples, 10);
+    raw_expect(val, 0, 1, 9, label(9, 0) - 1);
+    for (uint32_t i = 0; i < 10; i++)
+        raw_expect(fit, i, 1, i + (i == 9), label(i + (i == 9), 0) - 1);
+    source_free(val);
+    source_free(fit);
+}
+
 static uint8_t label_zero(uint32_t n, uint32_t byte)
 {
     (void)byte;
@@ -107,7 +123,7 @@ static void refused(const char *split, int code, const char *file, const char *w
 static void test_faults(void **state)
 {
     (void)state;
-    refused("fold", -EINVAL, "/set", "train, test, unlabeled and train+unlabeled");
+    refused("fold", -EINVAL, "/set", "train, test, fit, val, unlabeled and train+unlabeled");
     plant_labels("train", 10);
     refused("train", -EBADMSG, "/set/train_y.bin", "10 labels, and ");
     plant_labels("train", 12);
@@ -129,6 +145,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_splits),
+        cmocka_unit_test(test_parts),
         cmocka_unit_test(test_faults),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -24,14 +24,14 @@ static int tell(struct manifest *m, const struct raw *raw)
     }
     return err_set(-EINVAL,
                    "%s: needs no manifest, loaders read its files as they are: declare {path: %s, "
-                   "format: %s, split: %s}",
+                   "format: %s, split: %s",
                    m->root, m->base, raw->format, raw->splits);
 }
 
 int cifar10_make(struct manifest *m)
 {
     return tell(m, &(const struct raw){"cifar10",
-                                       "train} and {..., split: test",
+                                       "fit} (or val, test, train)",
                                        {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin",
                                         "data_batch_4.bin", "data_batch_5.bin", "test_batch.bin",
                                         "batches.meta.txt"}});
@@ -40,14 +40,14 @@ int cifar10_make(struct manifest *m)
 int cifar100_make(struct manifest *m)
 {
     return tell(m, &(const struct raw){"cifar100",
-                                       "train} and {..., split: test",
+                                       "fit} (or val, test, train)",
                                        {"train.bin", "test.bin", "fine_label_names.txt"}});
 }
 
 int stl10_make(struct manifest *m)
 {
     return tell(m, &(const struct raw){"stl10",
-                                       "train} and {..., split: test",
+                                       "fit} (or val, test, train)",
                                        {"train_X.bin", "train_y.bin", "test_X.bin", "test_y.bin",
                                         "class_names.txt"}});
 }
