@@ -109,7 +109,7 @@ void mlp_free(struct mlp *mlp)
     free(mlp);
 }
 
-int mlp_forward(struct mlp *mlp, const struct tensor *x)
+static int run(struct mlp *mlp, const struct tensor *x, bool infer)
 {
     const struct ops *ops = mlp->net->ops;
     for (int32_t i = 0; i < mlp->layers; i++) {
@@ -117,12 +117,22 @@ int mlp_forward(struct mlp *mlp, const struct tensor *x)
         struct tensor *linear = layer->has_norm ? &layer->linear : &layer->out;
         int r = ops->linear_forward(ops, x, layer->w->w, layer->b ? layer->b->w : NULL, linear);
         if (r >= 0 && layer->has_norm)
-            r = norm_forward(&layer->norm, linear, NULL, &layer->out, false);
+            r = norm_forward(&layer->norm, linear, NULL, &layer->out, infer);
         if (r < 0)
             return r;
         x = &layer->out;
     }
     return 0;
+}
+
+int mlp_forward(struct mlp *mlp, const struct tensor *x)
+{
+    return run(mlp, x, false);
+}
+
+int mlp_infer(struct mlp *mlp, const struct tensor *x)
+{
+    return run(mlp, x, true);
 }
 
 struct tensor *mlp_output(struct mlp *mlp)

@@ -26,7 +26,9 @@ int mlp_new(struct net *net, const struct mlp_config *config, struct mlp **ret);
 void mlp_free(struct mlp *mlp);
 
 int mlp_forward(struct mlp *mlp, const struct tensor *x); /* x [N,in]; training statistics */
-struct tensor *mlp_output(struct mlp *mlp);               /* [N,out] */
+/* By the running averages: no row knows of another. No backward may follow. */
+int mlp_infer(struct mlp *mlp, const struct tensor *x);
+struct tensor *mlp_output(struct mlp *mlp);  /* [N,out] */
 struct tensor *mlp_doutput(struct mlp *mlp); /* the caller writes the output's gradient here */
 /* Spends the output's gradient; dx = (accumulate ? dx : 0) + the gradient of x. */
 int mlp_backward(struct mlp *mlp, const struct tensor *x, struct tensor *dx, bool accumulate);

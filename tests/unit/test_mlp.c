@@ -102,6 +102,32 @@ static void one_layer_is_linear(void **state)
     unmake();
 }
 
+/* One row's numbers come from that row and the running averages; forward's from the whole batch. */
+static void infer_knows_one_row(void **state)
+{
+    (void)state;
+    make(3, false, 1);
+    for (int i = 0; i < 200; i++) /* the running averages become those of x */
+        assert_int_equal(mlp_forward(f.mlp, &f.x), 0);
+    float trained[ROWS * OUT], first[OUT], average[HIDDEN];
+    memcpy(trained, mlp_output(f.mlp)->data, sizeof(trained));
+    const struct buffer *mean = net_find_buffer(f.net, "head.1.running_mean");
+    memcpy(average, mean->data, sizeof(average));
+
+    assert_int_equal(mlp_infer(f.mlp, &f.x), 0);
+    memcpy(first, mlp_output(f.mlp)->data, sizeof(first));
+    /* The running variance is the unbiased one, of 12 rows. */
+    for (int i = 0; i < OUT; i++)
+        assert_true(fabsf(first[i] - trained[i]) < 0.2F);
+    random_fill(f.x.data + IN, (ROWS - 1) * IN, -9, 9, 4);
+    assert_int_equal(mlp_infer(f.mlp, &f.x), 0);
+    assert_memory_equal(mlp_output(f.mlp)->data, first, sizeof(first));
+    assert_memory_equal(mean->data, average, sizeof(average));
+    assert_int_equal(mlp_forward(f.mlp, &f.x), 0);
+    assert_memory_not_equal(mlp_output(f.mlp)->data, first, sizeof(first));
+    unmake();
+}
+
 static double loss(void *arg)
 {
     (void)arg;
@@ -158,8 +184,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_with_bias),     cmocka_unit_test(names_with_norm),
-        cmocka_unit_test(one_layer_is_linear), cmocka_unit_test(gradients),
-        cmocka_unit_test(too_many_layers),
+        cmocka_unit_test(one_layer_is_linear), cmocka_unit_test(infer_knows_one_row),
+        cmocka_unit_test(gradients),           cmocka_unit_test(too_many_layers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
