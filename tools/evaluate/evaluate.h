@@ -14,6 +14,8 @@ extern const struct usage evaluate_fewshot_usage;
 int evaluate_fewshot(int argc, char **argv);
 extern const struct usage evaluate_localize_usage;
 int evaluate_localize(int argc, char **argv);
+extern const struct usage evaluate_linear_usage;
+int evaluate_linear(int argc, char **argv);
 extern const struct usage evaluate_manifest_usage;
 int evaluate_manifest(int argc, char **argv);
 extern const struct usage evaluate_retrieve_usage;

@@ -17,11 +17,14 @@ enum {
     FIT_ITERATIONS = 5000 /* the protocol's bound */
 };
 
-/* Near enough: the penalty makes the loss strongly convex with modulus 2 w, so that it lies at most
- * |gradient|^2 / (4 w) above its minimum. That is a proof, but with a small w it may stay out of
- * reach; then a loss that has all but stopped falling has to do. */
-static const double FIT_GAP = 1e-6;        /* of the loss, proven */
-static const double FIT_STANDSTILL = 1e-8; /* of the loss, in an iteration, on the average of */
+/* Near enough. The penalty makes the loss strongly convex with modulus 2 w, so that |gradient| = g
+ * proves two things: the loss lies at most g^2 / (4 w) above its minimum, and the weights at most
+ * g / (2 w) from where it is. Both must be small: where w is large, the loss hardly knows the
+ * weights that tell the classes. With a small w the second may be out of reach; then a loss that
+ * has all but stopped falling has to do. */
+static const double FIT_GAP = 1e-6;        /* of the loss */
+static const double FIT_OFF = 1e-4;        /* of the weights' length */
+static const double FIT_STANDSTILL = 1e-9; /* of the loss, in an iteration, on the average of */
 enum { FIT_PAST = 20 };                    /* so many iterations */
 
 static const double TINY = 1e-30; /* shares below stay out of fp32, where they would be slow */
@@ -200,8 +203,8 @@ static int watch_step(void *hint, const struct minimise_step *at)
     double fallen = *past - at->value; /* since so many iterations */
     bool still = at->iteration > FIT_PAST && fallen <= FIT_PAST * FIT_STANDSTILL * at->value;
     *past = at->value;
-    double gap = at->gradient_norm * at->gradient_norm / (4 * watch->fit->w);
-    return still || gap <= FIT_GAP * at->value;
+    double off = at->gradient_norm / (2 * watch->fit->w), gap = off * off * watch->fit->w;
+    return still || (gap <= FIT_GAP * at->value && off <= FIT_OFF * at->x_norm);
 }
 
 static bool one_class(const struct logistic *l)

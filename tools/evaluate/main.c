@@ -9,6 +9,7 @@
 
 static const struct verb verbs[] = {
     {&evaluate_features_usage, evaluate_features},
+    {&evaluate_linear_usage, evaluate_linear},
     {&evaluate_knn_usage, evaluate_knn},
     {&evaluate_fewshot_usage, evaluate_fewshot},
     {&evaluate_localize_usage, evaluate_localize},
