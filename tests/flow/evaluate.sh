@@ -191,6 +191,56 @@ refused 64 'manifest needs NAME and ROOT' manifest folders
 refused 65 "$dir/nosuch: No such file" manifest folders "$dir/nosuch"
 refused 65 "$dir/runs/data/variants.txt: No such file" manifest aircraft "$dir/runs"
 
+# --- fewshot: five shots leave one query of six images, 16 times ---
+ok fewshot --images "$train" --episodes 40
+is classes_1shot 12 12
+is classes_5shot 12 12
+ok fewshot --images "$train" --episodes 40 --shots 5 --episodes-out "$dir/episodes"
+[ "$(wc -l <"$dir/episodes")" -eq 40 ] || fail 'not a line for each episode'
+cp "$dir/json" "$dir/fewshot.json"
+cp "$dir/episodes" "$dir/episodes.first"
+export OMP_NUM_THREADS=1
+ok fewshot "$r" --backbone "$backbone" --images "$dir/set.csv:train" --episodes 40 --shots 5 --episodes-out "$dir/episodes"
+unset OMP_NUM_THREADS
+cmp "$dir/json" "$dir/fewshot.json" || fail 'one thread, or images in place of their features, scores differently'
+cmp "$dir/episodes" "$dir/episodes.first" || fail 'the episodes are others'
+ok fewshot --images "$dir/clear_train.safetensors" --episodes 40 --shots 1,5
+is fewshot_5way_1shot 100 100
+is fewshot_5way_5shot 100 100
+refused 65 'train.safetensors: no class has more than 6 images, which 6 shots need: the largest has 6' \
+    fewshot --images "$train" --shots 6
+refused 65 'train.safetensors: 12 classes have more than 1 images (0 have fewer): too few for 13 ways' \
+    fewshot --images "$train" --ways 13
+refused 65 'one_class.safetensors: 1 classes have more than 1 images' fewshot --images "$dir/one_class.safetensors"
+refused 65 'unlabelled.safetensors: row 4 ' fewshot --images "$dir/unlabelled.safetensors"
+refused 65 'nan.safetensors: row 3, column 5 of features is nan' fewshot --images "$dir/nan.safetensors"
+
+# --- localize: the class is a place of its own among the features, and the box follows the class ---
+place='boxes = [[.05 * l, .1, .3, .05 + .03 * l] for l in labels]'
+for split in train val test; do
+    made "boxed_$split" "$dir/clear_$split.safetensors" "$place"
+done
+ok localize --train "$dir/boxed_train.safetensors" --val "$dir/boxed_val.safetensors" --test "$dir/boxed_test.safetensors"
+is l2_error 0 1e-6
+is mean_iou .99 1
+made boxed_outside "$dir/boxed_train.safetensors" 'boxes[7][2] = 1.0'
+made boxless "$test" 'boxes = None'
+ok localize --train "$train" --val "$val" --test "$test"
+is test 24 24
+cp "$dir/json" "$dir/localize.json"
+ok localize "$r" --backbone "$backbone" --train "$dir/set.csv:train" --val "$dir/set.csv:val" --test "$dir/set.csv:test"
+cmp "$dir/json" "$dir/localize.json" || fail 'images with boxes and their features score differently'
+ok features "$r" --backbone "$backbone" --images "$dir/set.csv:test" --views --out "$dir/seen.safetensors"
+ok localize --train "$train" --val "$val" --test "$dir/seen.safetensors" --picture "$dir/boxes.png"
+cmp "$dir/json" "$dir/localize.json" || fail 'the picture changes the score'
+head -c 8 "$dir/boxes.png" | grep -q PNG || fail 'boxes.png is no picture'
+refused 65 'boxed_outside.safetensors: row 7: box x ' \
+    localize --train "$dir/boxed_outside.safetensors" --test "$dir/boxed_test.safetensors"
+refused 65 'boxless.safetensors: holds no boxes' \
+    localize --train "$dir/boxed_train.safetensors" --test "$dir/boxless.safetensors"
+refused 65 'boxed_test.safetensors: holds no pictures' localize --train "$dir/boxed_train.safetensors" \
+    --test "$dir/boxed_test.safetensors" --picture "$dir/boxes.png"
+
 # --- what is wrong is told ---
 # pair VERB A B: the two sets as the verb has them.
 pair() {
