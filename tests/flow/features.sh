@@ -65,6 +65,30 @@ grep -q '^knn_1 ' "$dir/one" || fail "says $(cat "$dir/one")"
 cmp "$dir/one" "$dir/two"
 cmp "$dir/one" "$dir/three"
 
+# --- what neighbours say ---
+# figures: the names that knn printed.
+figures() {
+    sed -n 's/^\(knn_[0-9]*\) .*/\1/p' "$dir/out" | tr '\n' ' '
+}
+knn() {
+    "$evaluate" knn --train "$dir/train.safetensors" --test "$dir/folder.safetensors" "$@" >"$dir/out" 2>"$dir/err"
+}
+knn || { cat "$dir/err"; fail 'knn'; }
+[ "$(figures)" = 'knn_1 knn_20 ' ] || fail "a bank of 120 has no 200 neighbours: $(cat "$dir/out")"
+knn --k 7,1,120 --temperature .5 --metric mean-per-class --out "$dir/told.safetensors" || { cat "$dir/err"; fail 'knn --k'; }
+[ "$(figures)" = 'knn_7 knn_1 knn_120 ' ] || fail "says $(cat "$dir/out")"
+grep -q '^metric: mean-per-class$' "$dir/out" && grep -q '^temperature: 0.5$' "$dir/out" || fail "says $(cat "$dir/out")"
+# the share of right ones, once more from what was told: two images of each class, in order; of k 1 the second row
+data "$dir/told.safetensors" | od -An -v -td8 -w8 | sed -n '25,48p' |
+    awk '{ right += $1 == int((NR - 1) / 2) } END { printf "knn_1 %.6g %%\n", 100 * right / NR }' >"$dir/one"
+grep -q -x -F "$(cat "$dir/one")" "$dir/out" || fail "says $(cat "$dir/out"), and told $(cat "$dir/one")"
+refused 78 '121 of them, but the bank has 120 rows' knn --k 121
+refused 64 '--k' knn --k 0
+refused 64 '--k' knn --k 1,1
+refused 64 '--k' knn --k 1001
+refused 64 '--temperature' knn --temperature 0
+refused 64 '--metric f1: top1 or mean-per-class' knn --metric f1
+
 # --- what cannot be ---
 refused 64 'flowers/test is a dataset, whose features need RECIPE.yaml and --backbone' \
     "$evaluate" knn --train "$dir/train.safetensors" --test "$dir/flowers/test"

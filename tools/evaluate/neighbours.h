@@ -7,7 +7,7 @@
 #include "trainer/extract.h"
 #include "trainer/ops/ops.h"
 
-enum { NEIGHBOURS_MAX = 100 }; /* k */
+enum { NEIGHBOURS_MAX = 1000 }; /* k */
 
 struct neighbour {
     uint32_t row; /* of the bank */

@@ -9,12 +9,12 @@
 #include "tools/evaluate/views.h"
 #include "tools/picture.h"
 
-enum { RETRIEVAL_ROWS_MAX = 100, RETRIEVAL_CUTS_MAX = 3 };
+enum { RETRIEVAL_K_MAX = 100, RETRIEVAL_ROWS_MAX = 100, RETRIEVAL_CUTS_MAX = 3 };
 
 struct retrieval {
     const struct table *bank, *queries; /* loans; labelled */
     bool same;                          /* they are one set: a row is no neighbour of itself */
-    size_t k;                           /* neighbours, 1 to NEIGHBOURS_MAX */
+    size_t k;                           /* neighbours, 1 to RETRIEVAL_K_MAX */
     uint32_t rows[RETRIEVAL_ROWS_MAX];  /* the queries that are shown, of `queries` */
     size_t n_rows;
     const struct views *bank_views, *query_views; /* loans; NULL where none are shown */

@@ -103,7 +103,7 @@ static int own_option(struct options *o, int key, const char *arg)
         o->out = arg;
         return 0;
     case 'k':
-        return number("k", &arg, "", 1, NEIGHBOURS_MAX, &o->k);
+        return number("k", &arg, "", 1, RETRIEVAL_K_MAX, &o->k);
     case 'r':
         return query_rows(o, arg);
     case 'n':
