@@ -20,6 +20,8 @@ extern const struct usage evaluate_manifest_usage;
 int evaluate_manifest(int argc, char **argv);
 extern const struct usage evaluate_retrieve_usage;
 int evaluate_retrieve(int argc, char **argv);
+extern const struct usage evaluate_report_usage;
+int evaluate_report(int argc, char **argv);
 
 /* Logs err_text() and gives the exit code for rc. */
 int evaluate_fail(int rc);

@@ -15,6 +15,7 @@ static const struct verb verbs[] = {
     {&evaluate_localize_usage, evaluate_localize},
     {&evaluate_manifest_usage, evaluate_manifest},
     {&evaluate_retrieve_usage, evaluate_retrieve},
+    {&evaluate_report_usage, evaluate_report},
 };
 
 static const struct usage_section sections[] = {
