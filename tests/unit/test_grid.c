@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINEAR, LOCALISE, SHOTS, MEASURES, BACKBONES = 2 };
+enum { LINEAR, LOCALIZE, SHOTS, MEASURES, BACKBONES = 2 };
 
 static struct agenda *agenda;
 static struct record *records;
@@ -54,14 +54,14 @@ static int setup(void **state)
     snprintf(agenda->backbones[0].name, CONF_NAME_MAX, "simsiam");
     snprintf(agenda->backbones[1].name, CONF_NAME_MAX, "augself");
     measure(LINEAR, "CIFAR-10", "linear", "cifar10");
-    measure(LOCALISE, "CUB", "localise", "cub200");
+    measure(LOCALIZE, "CUB", "localize", "cub200");
     measure(SHOTS, "Birds", "fewshot", "");
     agenda->measures[SHOTS].scores.n = 2;
     snprintf(agenda->measures[SHOTS].scores.v[0], CONF_STR_MAX, "one_shot");
     snprintf(agenda->measures[SHOTS].scores.v[1], CONF_STR_MAX, "five_shot");
     score(at(0, LINEAR), "top_1", 81.234, NAN, "%");
     score(at(0, LINEAR), "weight", 0.5, NAN, "");
-    score(at(0, LOCALISE), "error", 0.0046213, NAN, "");
+    score(at(0, LOCALIZE), "error", 0.0046213, NAN, "");
     score(at(0, SHOTS), "one_shot", 40, 0.315, "%");
     *at(1, LINEAR) = (struct record){.state = RECORD_FAILED, .error = "no <image> | at, \"all\""};
     score(at(1, SHOTS), "one_shot", 41, 0.3, "%");
@@ -141,7 +141,7 @@ static void test_csv(void **state)
     has("augself,\"+ <AugSelf>, \"\"both\"\" | "
         "a\",simsiam,both,m0,CIFAR-10,linear,top1,failed,,,,,"
         ",\"no <image> | at, \"\"all\"\"\"\r\n");
-    has("m1,CUB,localise,,missing,,,,,,\r\n");
+    has("m1,CUB,localize,,missing,,,,,,\r\n");
     size_t lines = 0;
     for (const char *c = text; *c; c++)
         lines += *c == '\n';

@@ -36,8 +36,8 @@ static void test_published(void **state)
     is(figure("moco", PAPER_BOTH, "linear", "sun397", "top1"), 30.93);
     is(figure("simsiam", PAPER_CROP, "linear", "stl10", "top1"), 85.98);
     is(figure("simsiam", PAPER_COLOR, "linear", "flowers", MEAN), 71.08);
-    is(figure("moco", PAPER_BOTH, "localise", "cub200", ""), 0.00429);
-    is(figure("supervised", PAPER_NONE, "localise", "cub200", ""), 0.00520);
+    is(figure("moco", PAPER_BOTH, "localize", "cub200", ""), 0.00429);
+    is(figure("supervised", PAPER_NONE, "localize", "cub200", ""), 0.00520);
 }
 
 static void test_another_setting(void **state)
@@ -51,7 +51,7 @@ static void test_another_setting(void **state)
     is(figure("byol", PAPER_NONE, "linear", "cifar10", "top1"), -1);
     is(figure("moco", PAPER_NONE, "linear", "stl10", "top1"), -1);
     is(figure("simsiam", PAPER_NONE, "linear", "cub200", "top1"), -1);
-    is(figure("simsiam", PAPER_NONE, "localise", "flowers", ""), -1);
+    is(figure("simsiam", PAPER_NONE, "localize", "flowers", ""), -1);
     is(figure("simsiam", PAPER_NONE, "linear", "roses", "top1"), -1);
     is(figure("simsiam", PAPER_NONE, "linear", "", "top1"), -1);
 }
@@ -59,7 +59,7 @@ static void test_another_setting(void **state)
 static void test_whole_tables(void **state)
 {
     (void)state;
-    size_t linear = 0, localise = 0, n = 0;
+    size_t linear = 0, localize = 0, n = 0;
     static const char *const methods[] = {"simsiam", "moco", "byol",
                                           "simclr",  "swav", "supervised"};
     for (; paper_dataset(n); n++)
@@ -68,11 +68,11 @@ static void test_whole_tables(void **state)
                 const char *d = paper_dataset(n);
                 linear += figure(methods[m], heads, "linear", d, "top1") > 0;
                 linear += figure(methods[m], heads, "linear", d, MEAN) > 0;
-                localise += figure(methods[m], heads, "localise", d, "") > 0;
+                localize += figure(methods[m], heads, "localize", d, "") > 0;
             }
     assert_int_equal(n, 13);
     assert_int_equal(linear, 4 * 11 + 4 + 2); /* of Flowers' ablation two are in the first table */
-    assert_int_equal(localise, 6);
+    assert_int_equal(localize, 6);
 }
 
 static void test_differs(void **state)

@@ -109,7 +109,7 @@ bool paper_find(const struct paper_query *q, struct paper_figure *ret)
             continue;
         if (strcmp(q->verb, "linear") == 0)
             return find_linear(q, i, ret);
-        return strcmp(q->verb, "localise") == 0 && i == CUB200 && find_localisation(q, ret);
+        return strcmp(q->verb, "localize") == 0 && i == CUB200 && find_localisation(q, ret);
     }
     return false;
 }

@@ -28,7 +28,7 @@ struct paper_query {
     enum paper_heads heads;
     const char *verb;    /* "linear" */
     const char *dataset; /* "flowers" */
-    const char *metric;  /* "top1", "mean-per-class"; localise has none: "" */
+    const char *metric;  /* "top1", "mean-per-class"; localize has none: "" */
 };
 
 struct paper_figure {
