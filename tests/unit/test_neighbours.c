@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/types.h>
 
-enum { BANK = 4600, QUERIES = 300, D = 19, K = 8 }; /* beyond a block of each */
+enum { BANK = 4600, QUERIES = 600, D = 19, K = 8 }; /* beyond a block of each */
 
 static struct ops *ops[2];
 

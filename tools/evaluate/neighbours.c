@@ -13,11 +13,12 @@
 #include <string.h>
 
 enum {
-    QUERIES = 256, /* rows of a block: each pass over the bank serves so many queries */
+    QUERIES = 512, /* rows of a block: each pass over the bank serves so many queries */
     ROWS = 4096,
     BLOCK_FLOATS = 1 << 24, /* of the bank's block, at most: wide features take fewer rows */
     SLACK = 16,             /* candidates above k, for the product's rounding */
     LANES = 8,              /* sums side by side, which the compiler keeps in vector registers */
+    SIEVE = 64,             /* cosines that are passed over at once where none is near enough */
 };
 
 struct search {
@@ -81,15 +82,27 @@ static size_t insert(struct neighbour *list, size_t n, size_t keep, struct neigh
     return n < keep ? n + 1 : keep;
 }
 
+/* None of SIEVE cosines is above the bound. Without a branch, so that it becomes vectors. */
+static bool all_below(const float *cosines, float bound)
+{
+    int above = 0;
+    for (size_t i = 0; i < SIEVE; i++)
+        above |= cosines[i] > bound;
+    return !above;
+}
+
 /* One row of the product: rows [first, first + n) of the bank against one query. */
 static void sift(const struct search *s, struct neighbour *list, const float *cosines, size_t first,
                  size_t n)
 {
     size_t found = s->found;
-    for (size_t b = 0; b < n; b++)
-        if (found < s->keep || cosines[b] > list[found - 1].cosine)
+    for (size_t b = 0; b < n; b++) {
+        while (found == s->keep && n - b >= SIEVE && all_below(cosines + b, list[found - 1].cosine))
+            b += SIEVE;
+        if (b < n && (found < s->keep || cosines[b] > list[found - 1].cosine))
             found =
                 insert(list, found, s->keep, (struct neighbour){(uint32_t)(first + b), cosines[b]});
+    }
 }
 
 /* The bank's rows [first, first + n) against the queries [q0, q0 + nq), which are in s->x. */
