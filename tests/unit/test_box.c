@@ -34,7 +34,7 @@ static void test_shares(void **state)
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         float got[4];
-        assert_int_equal(box_share(&view, rows[i].box, got), 0);
+        assert_int_equal(box_share("set", &view, rows[i].box, got), 0);
         for (int k = 0; k < 4; k++)
             assert_true(fabsf(got[k] - rows[i].want[k]) < 1e-6f);
         assert_true(got[0] + got[2] <= 1 + 1e-6f && got[1] + got[3] <= 1 + 1e-6f);
@@ -51,7 +51,7 @@ static void test_none(void **state)
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         float got[4] = {0};
-        assert_int_equal(box_share(&view, rows[i], got), 0);
+        assert_int_equal(box_share("set", &view, rows[i], got), 0);
         for (int k = 0; k < 4; k++)
             assert_true(isnan(got[k]));
     }
@@ -64,8 +64,8 @@ static void test_outside(void **state)
         {150, 50, 252, 10}, {150, 50, 10, 152}, {65535, 0, 65535, 1}, {0, 65535, 1, 65535}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         float got[4];
-        assert_int_equal(box_share(&view, rows[i], got), -EBADMSG);
-        assert_non_null(strstr(err_text(), "sample 9: the box"));
+        assert_int_equal(box_share("set", &view, rows[i], got), -EBADMSG);
+        assert_non_null(strstr(err_text(), "set: sample 9: the box"));
         assert_non_null(strstr(err_text(), "outside its image of 400x200"));
     }
 }

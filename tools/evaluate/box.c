@@ -19,7 +19,7 @@ static bool share(double from, double len, double first, double size, float *ret
     return high > low;
 }
 
-int box_share(const struct omega *o, const uint32_t box[4], float ret[4])
+int box_share(const char *set, const struct omega *o, const uint32_t box[4], float ret[4])
 {
     for (int i = 0; i < 4; i++)
         ret[i] = NAN;
@@ -28,9 +28,9 @@ int box_share(const struct omega *o, const uint32_t box[4], float ret[4])
     if ((uint64_t)box[0] + box[2] > (uint64_t)o->source_w + 1 ||
         (uint64_t)box[1] + box[3] > (uint64_t)o->source_h + 1)
         return err_set(-EBADMSG,
-                       "sample %u: the box x %u, y %u, w %u, h %u is outside its image of %ux%u "
-                       "pixels",
-                       o->sample, box[0], box[1], box[2], box[3], o->source_w, o->source_h);
+                       "%s: sample %u: the box x %u, y %u, w %u, h %u is outside its image of "
+                       "%ux%u pixels",
+                       set, o->sample, box[0], box[1], box[2], box[3], o->source_w, o->source_h);
     float x, y, w, h;
     if (!share(box[0], box[2], o->crop_left, o->crop_width, &x, &w) ||
         !share(box[1], box[3], o->crop_top, o->crop_height, &y, &h))

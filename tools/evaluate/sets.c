@@ -83,7 +83,7 @@ static int add_boxes(struct table *t, const struct wire_batch *h, size_t first, 
         return err_set(-ENOMEM, "out of memory: %zu boxes", total);
     int rc = 0;
     for (uint32_t i = 0; !rc && i < h->n_samples; i++)
-        rc = box_share(&h->omega[i], h->boxes + 4 * i, t->boxes + 4 * (first + i));
+        rc = box_share(t->name, &h->omega[i], h->boxes + 4 * i, t->boxes + 4 * (first + i));
     return rc;
 }
 
