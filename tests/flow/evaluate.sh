@@ -165,17 +165,6 @@ ok retrieve "$r" --backbone "$backbone" --bank "$dir/set.csv:train" --queries "$
 grep -q '</html>' "$dir/found/index.html" || fail 'no page of neighbours'
 head -c 8 "$dir/found/sheet.png" | od -An -tx1 | grep -q '89 50 4e 47 0d 0a 1a 0a' || fail 'no sheet of neighbours'
 
-# --- fewshot ---
-ok fewshot --images "$train" --episodes 50 --shots 1,5 --queries 1 --seed 3
-cp "$dir/json" "$dir/fewshot.json"
-is fewshot_5way_1shot 0 100
-is classes_5shot 12 12
-ok fewshot "$r" --backbone "$backbone" --images "$dir/set.csv:train" --episodes 50 --shots 1,5 --queries 1 --seed 3
-cmp "$dir/json" "$dir/fewshot.json" || fail 'images and their features give other episodes'
-ok fewshot --images "$dir/clear_train.safetensors" --episodes 20 --shots 1,3 --queries 3
-is fewshot_5way_1shot 100 100
-is fewshot_5way_3shot 100 100
-
 # --- manifest: class folders as they lie, a fifth of train drawn for val, and read by a loader ---
 "$evaluate" manifest folders "$dir/flowers" --out "$dir/flowers/m.csv" >"$dir/out" 2>"$dir/err"
 grep -q 'folders: 144 images of 12 classes: train 96, test 24, val 24$' "$dir/err" || { cat "$dir/err"; fail 'manifest'; }
@@ -241,17 +230,31 @@ refused 65 'boxless.safetensors: holds no boxes' \
 refused 65 'boxed_test.safetensors: holds no pictures' localize --train "$dir/boxed_train.safetensors" \
     --test "$dir/boxed_test.safetensors" --picture "$dir/boxes.png"
 
+# --- linear: the whole protocol ---
+ok linear --train "$train" --val "$val" --test "$test" --sweep-out "$dir/sweep.csv"
+is linear_top1 0 100
+[ "$(grep -c '^[0-9]' "$dir/sweep.csv")" -eq 45 ] || { cat "$dir/sweep.csv"; fail 'not 45 values of w'; }
+cp "$dir/json" "$dir/linear.json"
+ok linear "$r" --backbone "$backbone" --train "$dir/set.csv:train" --val "$dir/set.csv:val" --test "$dir/set.csv:test"
+cmp "$dir/json" "$dir/linear.json" || fail 'images and their features score differently'
+for metric in top1 mean-per-class; do
+    ok linear --fast --metric $metric --train "$dir/clear_train.safetensors" --val "$dir/clear_val.safetensors" \
+        --test "$dir/clear_test.safetensors"
+    is "linear_fast_$(echo $metric | tr - _)" 100 100
+done
+
 # --- what is wrong is told ---
 # pair VERB A B: the two sets as the verb has them.
 pair() {
     case $1 in
     retrieve) echo "$1 --bank $2 --queries $3" ;;
     fewshot) echo "$1 --images $2" ;;
+    linear) echo "$1 --train $2 --val $val --test $3" ;;
     *) echo "$1 --train $2 --test $3" ;;
     esac
 }
 nan="$dir/nan.safetensors: row 3, column 5 of features is nan"
-for verb in knn retrieve fewshot; do
+for verb in knn retrieve fewshot linear localize; do
     refused 65 "$nan" $(pair $verb "$dir/nan.safetensors" "$test")
     refused 65 'inf.safetensors: row 0, column 0 of features is -inf' $(pair $verb "$dir/inf.safetensors" "$test")
     refused 65 "$dir/nosuch.safetensors: cannot open" $(pair $verb "$dir/nosuch.safetensors" "$test")
@@ -262,21 +265,22 @@ for verb in knn retrieve fewshot; do
         "$r" --backbone "$backbone" --set model.backbone=resnet50
     refused 65 'is not a safetensors file' $(pair $verb "$dir/set.csv:train" "$test") "$r" --backbone "$r"
     refused 78 "no row is of split 'tset'" $(pair $verb "$dir/set.csv:tset" "$test") "$r" --backbone "$backbone"
-    refused 65 'unlabelled.safetensors: row 4 (sample 4) has no label' $(pair $verb "$dir/unlabelled.safetensors" "$test")
+    [ $verb = localize ] || # which wants boxes alone
+        refused 65 'unlabelled.safetensors: row 4 (sample 4) has no label' $(pair $verb "$dir/unlabelled.safetensors" "$test")
 done
-for verb in knn retrieve; do
+for verb in knn retrieve linear localize; do
     refused 65 "$nan" $(pair $verb "$train" "$dir/nan.safetensors")
     refused 78 'train.safetensors has 64 features, .*narrow.safetensors has 63: they are of different backbones' \
         $(pair $verb "$train" "$dir/narrow.safetensors")
 done
 
-# one class only; fewer images than shots; pictures of what has none
-refused 65 'one_class.safetensors: 1 classes have more than 1 images (0 have fewer): too few for 5 ways' \
-    fewshot --images "$dir/one_class.safetensors"
-refused 65 'test.safetensors: no class has more than 2 images, which 2 shots need: the largest has 2' \
-    fewshot --images "$test" --shots 2
-refused 65 'train.safetensors: 12 classes have more than 1 images .*: too few for 13 ways' \
-    fewshot --images "$train" --ways 13
+# one class only
+refused 65 'one_class.safetensors: all 72 rows are of class 0' $(pair linear "$dir/one_class.safetensors" "$test")
+# a box that is outside its image
+sed '2s/,[0-9]*,[0-9]*,[0-9]*,[0-9]*\r*$/,30,2,40,10/' "$dir/set.csv" >"$dir/outside.csv"
+refused 65 "$dir/outside.csv:train: sample 0: the box x 30, y 2, w 40, h 10 is outside its image of" \
+    features "$r" --backbone "$backbone" --images "$dir/outside.csv:train" --out "$dir/none"
+# pictures that are not there
 refused 65 'train.safetensors: holds no pictures; make it by augstream-evaluate features --views' \
     retrieve --bank "$train" --queries "$test" --out "$dir/none"
 [ ! -e "$dir/none" ] || fail 'a folder is left of what was refused'

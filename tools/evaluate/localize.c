@@ -110,6 +110,10 @@ static int parse(int argc, char **argv, struct options *o)
     if (!o->n_ridges)
         for (; o->n_ridges < RIDGES; o->n_ridges++)
             o->ridges[o->n_ridges] = pow(10.0, -4 + 0.5 * (double)o->n_ridges);
+    o->sets.names[o->sets.n++] = o->train;
+    o->sets.names[o->sets.n++] = o->test;
+    if (o->val)
+        o->sets.names[o->sets.n++] = o->val;
     return sets_operand(&o->sets, "localize", argc, argv);
 }
 
@@ -254,10 +258,6 @@ int evaluate_localize(int argc, char **argv)
     }
     struct table t[3] = {{.name = ""}};
     struct sides sides = {.train = {.n = 0}};
-    o.sets.names[o.sets.n++] = o.train;
-    o.sets.names[o.sets.n++] = o.test;
-    if (o.val)
-        o.sets.names[o.sets.n++] = o.val;
     rc = sets_open(&o.sets, t);
     if (!rc)
         rc = boxes_of(&t[0], &sides.train);
