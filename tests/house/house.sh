@@ -53,7 +53,7 @@ door '(cudnn|cublas|cuda|nccl|mpi).*' 'trainer/ops/cudnn|trainer/comm'
 door 'libfyaml\.h' 'common/conf'
 door 'sodium\.h' 'common/digest\.c|proto/link'
 door 'linear\.h' 'tools/evaluate/ovr\.c'
-door 'matio\.h' 'tools/evaluate/manifest/mat\.c|tests/unit/mat_make\.h'
+door 'matio\.h' 'tools/evaluate/manifest/mat_read\.c|tests/unit/mat_make\.h'
 door 'lbfgs\.h' 'tools/evaluate/minimise\.c'
 door 'jansson\.h' 'trainer/safetensors|loaderd/source/tar\.c|tools/|tests/'
 

@@ -6,6 +6,8 @@
 #include "tools/evaluate/manifest/mat.h"
 
 #include <math.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 
 static struct garden garden;
 static struct manifest manifest;
@@ -194,6 +196,54 @@ static void test_files(void **state)
     refused(integer("bytes", 0, NULL, any), "no regular file");
 }
 
+/* More bytes of field names than the file has: matio reads behind its memory, in its own process.
+ */
+static void test_damage(void **state)
+{
+    (void)state;
+    static const uint8_t tag[] = {5, 0, 4, 0}; /* int32, four bytes in the tag itself */
+    write_all(false);
+    char *bytes = NULL;
+    size_t len;
+    assert_int_equal(file_read(garden_path(&garden, "a.mat"), 1 << 20, &bytes, &len), 0);
+    char *at = memmem(bytes, len, tag, sizeof tag);
+    assert_non_null(at);
+    for (int k = 13; k < 16; k++) { /* of the next element's size, in its tag */
+        at[k] ^= (char)0x80;
+        FILE *f = fopen(garden_path(&garden, "a.mat"), "wb");
+        assert_non_null(f);
+        assert_int_equal(fwrite(bytes, 1, len, f), len);
+        assert_int_equal(fclose(f), 0);
+        at[k] ^= (char)0x80;
+        refused(integer("annotations", 0, "class", any), "/a.mat: variable annotations");
+        assert_int_equal(integer("bytes", 0, NULL, any), 0);
+    }
+    free(bytes);
+}
+
+/* A reader that is killed, here by a limit that it cannot raise, is the file's error. */
+static void test_death(void **state)
+{
+    (void)state;
+    write_all(true);
+    fflush(stdout);
+    const pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
+        setrlimit(RLIMIT_FSIZE, &(struct rlimit){8, 8});
+        const int r = integer("bytes", 0, NULL, any);
+        _exit(r == -EBADMSG && strstr(err_text(), "/a.mat: variable bytes: damaged: its reader "
+                                                  "ended by signal 25")
+                  ? 0
+                  : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -201,6 +251,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_cut, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_types, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_files, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_damage, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_death, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
