@@ -179,19 +179,19 @@ int critic_new(struct ops *ops, const struct critic_config *config, struct criti
 
 /* --- rows --- */
 
-/* The rows of a set in an order by (seed, stream, pass): Fisher and Yates. */
-static void order_draw(uint64_t seed, uint32_t stream, uint32_t pass, uint32_t *order, size_t n)
+/* Fisher and Yates. */
+void critic_order(uint64_t seed, uint32_t stream, uint32_t pass, uint32_t *ret, size_t n)
 {
     struct rng rng;
     rng_init(&rng, &(struct rng_key){
                        .seed = seed, .epoch = pass, .sample = stream, .purpose = RNG_SHUFFLE});
     for (size_t i = 0; i < n; i++)
-        order[i] = (uint32_t)i;
+        ret[i] = (uint32_t)i;
     for (size_t i = n; i > 1; i--) {
         size_t j = rng_below(&rng, (uint32_t)i);
-        uint32_t moved = order[i - 1];
-        order[i - 1] = order[j];
-        order[j] = moved;
+        uint32_t moved = ret[i - 1];
+        ret[i - 1] = ret[j];
+        ret[j] = moved;
     }
 }
 
@@ -330,7 +330,7 @@ static int bounds_make(struct critic *critic, const struct critic_rows *rows,
         return err_set(-ENOMEM, "critic: out of memory");
     memset(ret, 0, n * sizeof(*ret));
     for (uint32_t pass = 0; batches < BOUND_BATCHES; pass++) {
-        order_draw(critic->config.seed, STREAM_BOUND, pass, order, rows->n);
+        critic_order(critic->config.seed, STREAM_BOUND, pass, order, rows->n);
         for (size_t at = 0; at + batch <= rows->n; at += batch, batches++) {
             int rc = rows_feed(critic, rows, order + at);
             if (rc >= 0)
@@ -432,7 +432,7 @@ static int steps_run(struct critic *critic, const struct critic_rows *train,
         return err_set(-ENOMEM, "critic: out of memory");
     for (uint32_t i = 0; i < steps; i++, at += batch) {
         if (at + batch > train->n) {
-            order_draw(critic->config.seed, STREAM_TRAIN, pass++, order, train->n);
+            critic_order(critic->config.seed, STREAM_TRAIN, pass++, order, train->n);
             at = 0;
         }
         int rc = step(critic, train, order + at, i);

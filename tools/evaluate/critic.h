@@ -41,6 +41,9 @@ struct critic_config {
     void *hint;
 };
 
+/* 0 to n - 1 in an order by (seed, stream, pass). Streams below 16 are the critic's own. */
+void critic_order(uint64_t seed, uint32_t stream, uint32_t pass, uint32_t *ret, size_t n);
+
 struct critic;
 int critic_new(struct ops *ops, const struct critic_config *config, struct critic **ret);
 void critic_free(struct critic *critic);

@@ -18,6 +18,8 @@ extern const struct usage evaluate_linear_usage;
 int evaluate_linear(int argc, char **argv);
 extern const struct usage evaluate_manifest_usage;
 int evaluate_manifest(int argc, char **argv);
+extern const struct usage evaluate_mutual_usage;
+int evaluate_mutual(int argc, char **argv);
 extern const struct usage evaluate_retrieve_usage;
 int evaluate_retrieve(int argc, char **argv);
 extern const struct usage evaluate_report_usage;

@@ -14,6 +14,7 @@ static const struct verb verbs[] = {
     {&evaluate_fewshot_usage, evaluate_fewshot},
     {&evaluate_localize_usage, evaluate_localize},
     {&evaluate_manifest_usage, evaluate_manifest},
+    {&evaluate_mutual_usage, evaluate_mutual},
     {&evaluate_retrieve_usage, evaluate_retrieve},
     {&evaluate_report_usage, evaluate_report},
 };
