@@ -125,8 +125,10 @@ static void test_sure(void **state)
 
 /* --- the minimum --- */
 
-/* We stop where the loss is proven to be 1e-6 above its minimum, or no longer falls. */
-static const double LOSS_TOLERANCE = 1e-5;
+/* Half of the 1e-4 that is promised. A fit ends where its loss is proven to be within 1e-6 of the
+ * minimum, or where fp32's rounding lets it fall no further: up to 6.8e-6 here, by the smallest w.
+ */
+static const double LOSS_TOLERANCE = 5e-5;
 
 static void case_check(const struct ops *ops, struct gold *gold)
 {
