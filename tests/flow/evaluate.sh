@@ -243,18 +243,31 @@ for metric in top1 mean-per-class; do
     is "linear_fast_$(echo $metric | tr - _)" 100 100
 done
 
+# --- mutual: a bound that no critic takes above log of the rows that are told apart ---
+for split in train test; do
+    ok features "$r" --backbone "$backbone" --images "$dir/flowers:$split" --views --out "$dir/views_$split.safetensors"
+done
+small='--batch 16 --hidden 16 --out 8 --steps 20 --seeds 2 --bins 4'
+ok mutual --images "$dir/views_train.safetensors" --test "$dir/views_test.safetensors" $small
+cp "$dir/json" "$dir/mutual.json"
+ok mutual "$r" --backbone "$backbone" --images "$dir/flowers:train" --test "$dir/flowers:test" $small
+cmp "$dir/json" "$dir/mutual.json" || fail 'images and their features and views are told another bound'
+is mutual_information -10 2.7726 # log 16
+is ceiling 2.7725 2.7726
+refused 65 'clear_train.safetensors: holds no pictures' mutual --images "$dir/clear_train.safetensors" $small
+
 # --- what is wrong is told ---
 # pair VERB A B: the two sets as the verb has them.
 pair() {
     case $1 in
     retrieve) echo "$1 --bank $2 --queries $3" ;;
-    fewshot) echo "$1 --images $2" ;;
+    fewshot | mutual) echo "$1 --images $2" ;;
     linear) echo "$1 --train $2 --val $val --test $3" ;;
     *) echo "$1 --train $2 --test $3" ;;
     esac
 }
 nan="$dir/nan.safetensors: row 3, column 5 of features is nan"
-for verb in knn retrieve fewshot linear localize; do
+for verb in knn retrieve fewshot linear localize mutual; do
     refused 65 "$nan" $(pair $verb "$dir/nan.safetensors" "$test")
     refused 65 'inf.safetensors: row 0, column 0 of features is -inf' $(pair $verb "$dir/inf.safetensors" "$test")
     refused 65 "$dir/nosuch.safetensors: cannot open" $(pair $verb "$dir/nosuch.safetensors" "$test")
@@ -265,7 +278,7 @@ for verb in knn retrieve fewshot linear localize; do
         "$r" --backbone "$backbone" --set model.backbone=resnet50
     refused 65 'is not a safetensors file' $(pair $verb "$dir/set.csv:train" "$test") "$r" --backbone "$r"
     refused 78 "no row is of split 'tset'" $(pair $verb "$dir/set.csv:tset" "$test") "$r" --backbone "$backbone"
-    [ $verb = localize ] || # which wants boxes alone
+    [ $verb = localize ] || [ $verb = mutual ] || # which look at no labels
         refused 65 'unlabelled.safetensors: row 4 (sample 4) has no label' $(pair $verb "$dir/unlabelled.safetensors" "$test")
 done
 for verb in knn retrieve linear localize; do
