@@ -144,4 +144,12 @@ rc=0
 "$evaluate" report "$dir/bad.yaml" --out "$dir/none" 2>"$dir/err" || rc=$?
 [ "$rc" -eq 78 ] && says "$dir/bad.yaml:6: measures.near.tset" "$dir/err" && says 'measures.near.test' "$dir/err"
 [ ! -e "$dir/none" ] || fail 'a folder for nothing'
-echo 'report: ok'
+# Whatever can be measured with is a verb, and takes what an agenda gives it.
+sed 's/verb: knn/verb: none/' "$dir/report.yaml" >"$dir/bad.yaml"
+"$evaluate" report "$dir/bad.yaml" 2>"$dir/err" || true
+for verb in $(sed -n "s/.*'none' is none of //p" "$dir/err" | tr -d ,); do
+    "$evaluate" "$verb" --help >"$dir/help" || fail "$verb is no verb"
+    says '--json' "$dir/help"
+    verbs="${verbs:-} $verb"
+done
+echo "report: ok, can measure with${verbs:?}"

@@ -115,6 +115,21 @@ static void test_columns(void **state)
     grid_done(&grid);
 }
 
+static void test_numbers(void **state)
+{
+    (void)state;
+    static const struct {
+        double value;
+        const char *unit, *text;
+    } cases[] = {{72.184, "%", "72.18"}, {0, "%", "0.00"},         {0.038, "", "0.03800"},
+                 {0, "", "0"},           {1020, "images", "1020"}, {-0.5, "nats", "-0.5000"}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char got[32];
+        grid_number(cases[i].value, cases[i].unit, got);
+        assert_string_equal(got, cases[i].text);
+    }
+}
+
 static void test_markdown(void **state)
 {
     (void)state;
@@ -192,11 +207,9 @@ static void test_no_figure_of_another_metric(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_columns),
-        cmocka_unit_test(test_markdown),
-        cmocka_unit_test(test_csv),
-        cmocka_unit_test(test_page),
-        cmocka_unit_test(test_no_figure_of_another_metric),
+        cmocka_unit_test(test_columns),  cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_markdown), cmocka_unit_test(test_csv),
+        cmocka_unit_test(test_page),     cmocka_unit_test(test_no_figure_of_another_metric),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -26,7 +26,10 @@ static const char style_base[] =
     "th,td{padding:.45rem .75rem;border-top:1px solid var(--line);text-align:left;"
     "vertical-align:top}\n"
     "thead th{background:var(--card);vertical-align:bottom}\n"
-    ".figure{text-align:right;white-space:nowrap}\n"
+    "th[scope=row],thead th:first-child{position:sticky;left:0;background:var(--ground);"
+    "min-width:6.5rem}\n"
+    "thead th:first-child{background:var(--card)}\n"
+    ".figure{text-align:right}\ntd.figure{white-space:nowrap}\n"
     "code{font-family:ui-monospace,'SF Mono',Menlo,Consolas,monospace;font-size:.9em}\n"
     "@media print{.wide{overflow:visible}}\n";
 

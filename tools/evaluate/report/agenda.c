@@ -22,10 +22,9 @@ enum {
 };
 
 static const struct agenda_verb verbs[] = {
-    {"knn", TRAIN | TEST, 0, false, false},
-    {"linear", TRAIN | TEST, VAL, true, false},
-    {"fewshot", IMAGES, 0, false, false},
-    {"localize", TRAIN | TEST, VAL, false, false},
+    {"knn", TRAIN | TEST, 0, false, false}, {"linear", TRAIN | TEST, VAL, true, false},
+    {"fewshot", IMAGES, 0, false, false},   {"localize", TRAIN | TEST, VAL, false, false},
+    {"mutual", IMAGES, TEST, false, true},
 };
 
 static const char *const metrics[] = {"top1", "mean-per-class"};
@@ -84,7 +83,7 @@ static const struct conf_option options[] = {
     {.name = "measures.*.verb",
      .type = CONF_STR,
      .offset = MEASURE(verb),
-     .help = "of augstream-evaluate: knn, linear, fewshot, localize"},
+     .help = "of augstream-evaluate: knn, linear, fewshot, localize, mutual"},
     {.name = "measures.*.train",
      .type = CONF_STR,
      .offset = MEASURE(role[ROLE_TRAIN]),

@@ -114,7 +114,14 @@ const struct grid_cell *grid_at(const struct grid *g, size_t row, size_t column)
 
 void grid_number(double value, const char *unit, char ret[32])
 {
-    snprintf(ret, 32, strcmp(unit, "%") == 0 ? "%.2f" : "%.4g", value);
+    /* Small ones keep their zeros at the end; counts have no point. */
+    const bool small = fabs(value) < 1 && value != 0;
+    snprintf(ret, 32, strcmp(unit, "%") == 0 ? "%.2f" : small ? "%#.4g" : "%.4g", value);
+}
+
+void grid_published(const struct paper_figure *figure, char ret[32])
+{
+    snprintf(ret, 32, strcmp(figure->unit, "%") == 0 ? "%.2f" : "%#.3g", figure->value);
 }
 
 void grid_value(const struct grid_cell *cell, const char *unit, char ret[80])
@@ -200,7 +207,7 @@ static void markdown_cell(const struct grid *g, size_t row, size_t column, FILE 
         fputs(cell->state == RECORD_FAILED ? " failed" : " …", out);
     }
     if (cell->paper) {
-        grid_number(cell->figure.value, cell->figure.unit, text);
+        grid_published(&cell->figure, text);
         fprintf(out, " (paper %s)", text);
     }
     fputs(" |", out);

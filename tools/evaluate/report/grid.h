@@ -52,6 +52,8 @@ const struct grid_cell *grid_at(const struct grid *grid, size_t row, size_t colu
 
 /* "72.18", "0.00335": two decimals of per cent, else four digits. */
 void grid_number(double value, const char *unit, char ret[32]);
+/* With the digits that were published. */
+void grid_published(const struct paper_figure *figure, char ret[32]);
 /* "72.18 ± 0.31" (UTF-8). */
 void grid_value(const struct grid_cell *cell, const char *unit, char ret[80]);
 /* Why there is no value: in a line. */

@@ -54,7 +54,7 @@ static void cell(const struct grid *g, size_t row, size_t column, FILE *out)
         fputs("<span class=\"soft\">not yet</span>", out);
     }
     if (at->paper) {
-        grid_number(at->figure.value, at->figure.unit, text);
+        grid_published(&at->figure, text);
         fprintf(out, "<br><span class=\"soft\">paper %s</span>", text);
     }
     fputs("</td>", out);
@@ -64,7 +64,7 @@ static void results(const struct grid *g, FILE *out)
 {
     char score[128];
     fputs("<h2>Results</h2>\n", out);
-    table_begin("A row for each backbone, a column for each measure", out);
+    table_begin("Scores, backbones by measures", out);
     fputs("<thead><tr><th scope=\"col\">backbone</th>", out);
     for (size_t c = 0; c < g->n_columns; c++) {
         grid_score(&g->columns[c], score);
@@ -222,9 +222,10 @@ static void measure_notes(const struct grid *g, size_t measure, FILE *out)
 
 static void measures(const struct grid *g, FILE *out)
 {
-    static const char *const names[] = {"measure", "augstream-evaluate", "it says"};
+    static const char *const names[] = {"measure", "augstream-evaluate",
+                                        "it says (of the first backbone)"};
     fputs("<h2>Measures</h2>\n", out);
-    table_begin("How each was measured; what it says is of the first backbone", out);
+    table_begin("How each was measured", out);
     heads_of_columns(names, ARRAY_LEN(names), out);
     for (size_t i = 0; i < g->agenda->n_measures; i++) {
         fputs("<tr>", out);
