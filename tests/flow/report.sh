@@ -28,6 +28,8 @@ measures:
     verb: fewshot
     images: $dir/flowers:train
     options: [shots=1, episodes=20, queries=4]
+  fit: {title: Fit, verb: linear, train: "$dir/flowers:train", val: "$dir/flowers:test", test: "$dir/flowers:test",
+    metric: mean-per-class, paper: flowers}
   broken: {title: Not there, verb: knn, train: "$dir/flowers:train", test: $dir/nothing}
 END
 out=$dir/out
@@ -49,7 +51,7 @@ told() {
 }
 
 report
-told 4 0 2
+told 6 0 2
 if [ "$part" = browser ]; then
     browse() { # URL [OPTION...]: what it becomes in $dir/dom, what the console said in $dir/console
         url=$1
@@ -82,7 +84,7 @@ END
         for width in 320 390 1280; do
             browse "$dir/measured.html#$width" --blink-settings=preferredColorScheme=$colours
             [ ! -s "$dir/console" ] || { cat "$dir/console"; fail 'the measurement failed'; }
-            says "data-wide=\"false\" data-width=\"$width\" data-plots=\"2\"" "$dir/dom"
+            says "data-wide=\"false\" data-width=\"$width\" data-plots=\"3\"" "$dir/dom"
             sed -n 's/.*data-ground="\([^"]*\)" data-bar="\([^"]*\)".*/\1 \2/p' "$dir/dom" | head -n 1 >>"$dir/colours"
         done
     done
@@ -93,14 +95,16 @@ fi
 
 # --- three forms of one table ---
 says '# Small \<flowers\> \& "others"' "$out/report.md"
-grep -q '^| one \\<step\\> | [0-9.]* | [0-9.]* ± [0-9.]* | failed |$' "$out/report.md" || { cat "$out/report.md"; fail 'no row'; }
+grep -q '^| one \\<step\\> | [0-9.]* | [0-9.]* ± [0-9.]* | [0-9.]* (paper 72.18) | failed |$' "$out/report.md" || { cat "$out/report.md"; fail 'no row'; }
+says '(paper 59.19) | failed |' "$out/report.md"
+says "two is not of the paper's setting: trained on flowers, not STL10; width 8, not 64; epochs 6, not 200;" "$out/report.md"
 says '* two, Not there: features: '"$dir/nothing: no such dataset" "$out/report.md"
 [ "$(grep -c ',knn,,done,knn_1,' "$out/report.csv")" -eq 2 ] || { cat "$out/report.csv"; fail 'no scores in the CSV'; }
 grep -q '^two,two,simsiam,none,broken,Not there,knn,,failed,,.*no such dataset' "$out/report.csv" || fail 'no failure in the CSV'
 grep -q '^one,one <step>,simsiam,both,near,' "$out/report.csv" || fail 'the heads are not the recipe'"'"'s'
 says '<h1>Small &lt;flowers&gt; &amp; &quot;others&quot;</h1>' "$out/report.html"
 says '<th scope="row">one &lt;step&gt;</th>' "$out/report.html"
-[ "$(grep -c '<svg ' "$out/report.html")" -eq 2 ] || fail 'a plot for each column that has values'
+[ "$(grep -c '<svg ' "$out/report.html")" -eq 3 ] || fail 'a plot for each column that has values'
 ! grep -q '<script\|https\{0,1\}:' "$out/report.html" || fail 'the page wants something else'
 # The same figure as the verb alone says.
 "$evaluate" knn "$dir/runs/two/recipe.yaml" --backbone "$dir/runs/two/backbone.safetensors" --train "$dir/flowers:train" \
@@ -113,7 +117,7 @@ ls -l --time-style=full-iso "$out"/features/*.safetensors >"$dir/before"
 [ "$(wc -l <"$dir/before")" -eq 4 ] || fail 'each backbone has its features of each dataset once'
 cp "$out/report.csv" "$dir/report.csv"
 report
-told 0 4 2
+told 0 6 2
 [ "$(grep -c 'features of' "$dir/err")" -eq 2 ] || { cat "$dir/err"; fail 'features are made again'; }
 ls -l --time-style=full-iso "$out"/features/*.safetensors | cmp - "$dir/before" || fail 'features are written again'
 cmp "$out/report.csv" "$dir/report.csv" || fail 'another table'
@@ -122,17 +126,17 @@ cmp "$out/report.csv" "$dir/report.csv" || fail 'another table'
 touch "$(find "$dir/flowers/test" -name '*.jpg' | head -n 1)"
 sed -i '/^  broken/d' "$dir/report.yaml"
 report
-told 2 2 0
+told 4 2 0
 [ "$(grep -c 'features of .*/flowers:test$' "$dir/err")" -eq 2 ] || { cat "$dir/err"; fail 'not the features of the test set'; }
 ! grep -q 'features of .*/flowers:train$' "$dir/err" || fail 'the features of the training set as well'
 # So does an option, and a file that is gone or damaged.
 sed -i 's/episodes=20/episodes=21/' "$dir/report.yaml"
 report
-told 2 2 0
+told 2 4 0
 rm "$out"/scores/one.near.json
 echo '{' >"$out"/scores/two.near.json
 report
-told 2 2 0
+told 2 4 0
 
 # --- what cannot be ---
 rc=0
@@ -142,7 +146,9 @@ says 'another report is at work there' "$dir/err"
 sed 's/verb: knn/verb: knn, tset: x/' "$dir/report.yaml" >"$dir/bad.yaml"
 rc=0
 "$evaluate" report "$dir/bad.yaml" --out "$dir/none" 2>"$dir/err" || rc=$?
-[ "$rc" -eq 78 ] && says "$dir/bad.yaml:6: measures.near.tset" "$dir/err" && says 'measures.near.test' "$dir/err"
+[ "$rc" -eq 78 ] || fail "exit code $rc for an unknown key"
+says "$dir/bad.yaml:6: measures.near.tset" "$dir/err"
+says 'measures.near.test' "$dir/err"
 [ ! -e "$dir/none" ] || fail 'a folder for nothing'
 # Whatever can be measured with is a verb, and takes what an agenda gives it.
 sed 's/verb: knn/verb: none/' "$dir/report.yaml" >"$dir/bad.yaml"

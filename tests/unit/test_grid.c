@@ -59,9 +59,9 @@ static int setup(void **state)
     agenda->measures[SHOTS].scores.n = 2;
     snprintf(agenda->measures[SHOTS].scores.v[0], CONF_STR_MAX, "one_shot");
     snprintf(agenda->measures[SHOTS].scores.v[1], CONF_STR_MAX, "five_shot");
-    score(at(0, LINEAR), "top_1", 81.234, NAN, "%");
+    score(at(0, LINEAR), "linear_top1", 81.234, NAN, "%");
     score(at(0, LINEAR), "weight", 0.5, NAN, "");
-    score(at(0, LOCALIZE), "error", 0.0046213, NAN, "");
+    score(at(0, LOCALIZE), "l2_error", 0.0046213, NAN, "");
     score(at(0, SHOTS), "one_shot", 40, 0.315, "%");
     *at(1, LINEAR) = (struct record){.state = RECORD_FAILED, .error = "no <image> | at, \"all\""};
     score(at(1, SHOTS), "one_shot", 41, 0.3, "%");
@@ -101,7 +101,7 @@ static void test_columns(void **state)
     (void)state;
     assert_int_equal(grid_init(&grid, agenda, rows, records), 0);
     assert_int_equal(grid.n_columns, 4);
-    assert_string_equal(grid.columns[0].score, "top_1");
+    assert_string_equal(grid.columns[0].score, "linear_top1");
     assert_string_equal(grid.columns[3].score, "five_shot");
     assert_string_equal(grid.columns[3].unit, "%"); /* of the backbone that has it */
     char why[256];
@@ -134,7 +134,8 @@ static void test_markdown(void **state)
 {
     (void)state;
     write_as(grid_markdown);
-    has("# A \\& B\n\n| backbone | CIFAR-10 (top\\_1, %) | CUB (error) | Birds (one\\_shot, %) | "
+    has("# A \\& B\n\n| backbone | CIFAR-10 (linear\\_top1, %) | CUB (l2\\_error) | Birds "
+        "(one\\_shot, %) | "
         "Birds (five\\_shot, %) |\n|---|---:|---:|---:|---:|\n");
     has("\n| SimSiam | 81.23 (paper 82.35) | 0.004621 (paper 0.00462) | 40.00 ± 0.32 | failed |\n");
     has("\n| + \\<AugSelf\\>, \"both\" \\| a | failed (paper 82.76) | … (paper 0.00335) | "
@@ -150,7 +151,8 @@ static void test_csv(void **state)
 {
     (void)state;
     write_as(grid_csv);
-    has("simsiam,SimSiam,simsiam,none,m0,CIFAR-10,linear,top1,done,top_1,81.234,,%,82.35,\r\n");
+    has("simsiam,SimSiam,simsiam,none,m0,CIFAR-10,linear,top1,done,linear_top1,81.234,,%,82.35,"
+        "\r\n");
     has("simsiam,SimSiam,simsiam,none,m0,CIFAR-10,linear,top1,done,weight,0.5,,,,\r\n");
     has("m2,Birds,fewshot,,done,one_shot,40,0.315,%,,\r\n");
     has("augself,\"+ <AugSelf>, \"\"both\"\" | "
@@ -185,22 +187,23 @@ static void test_page(void **state)
     grid_done(&grid);
 }
 
-static void test_no_figure_of_another_metric(void **state)
+static void test_no_figure_of_another_score(void **state)
 {
     (void)state;
-    snprintf(agenda->measures[LINEAR].metric, CONF_STR_MAX, "mean-per-class");
+    struct score *first = &at(0, LINEAR)->scores.v[0];
+    snprintf(first->name, SCORE_NAME_MAX, "linear_mean_per_class");
     write_as(grid_csv);
-    has("linear,mean-per-class,done,top_1,81.234,,%,,\r\n");
+    has("done,linear_mean_per_class,81.234,,%,,\r\n");
     grid_done(&grid);
-    agenda->measures[LINEAR].metric[0] = 0;
+    snprintf(first->name, SCORE_NAME_MAX, "linear_top1");
     rows[0].heads = PAPER_OTHER;
     write_as(grid_csv);
-    has("linear,top1,done,top_1,81.234,,%,,\r\n");
+    has("done,linear_top1,81.234,,%,,\r\n");
     grid_done(&grid);
     rows[0].heads = PAPER_NONE;
-    snprintf(at(0, LINEAR)->scores.v[0].unit, SCORE_UNIT_MAX, "nats");
+    snprintf(first->unit, SCORE_UNIT_MAX, "nats");
     write_as(grid_csv);
-    has("linear,top1,done,top_1,81.234,,nats,,\r\n");
+    has("done,linear_top1,81.234,,nats,,\r\n");
     grid_done(&grid);
 }
 
@@ -209,7 +212,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_columns),  cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_markdown), cmocka_unit_test(test_csv),
-        cmocka_unit_test(test_page),     cmocka_unit_test(test_no_figure_of_another_metric),
+        cmocka_unit_test(test_page),     cmocka_unit_test(test_no_figure_of_another_score),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -71,11 +71,9 @@ static struct grid_cell cell_make(const struct grid *g, size_t row, const struct
         cell.state = RECORD_FAILED;
         cell.no_score = true;
     }
-    /* Of several scores the paper's is the verb's first. */
-    const struct paper_query query = {g->rows[row].method, g->rows[row].heads, c->measure->verb,
-                                      c->measure->paper, agenda_metric(c->measure)};
-    if (c->measure->paper[0] && strcmp(c->score, first_score(g, c->of)) == 0)
-        cell.paper = paper_find(&query, &cell.figure) && strcmp(cell.figure.unit, c->unit) == 0;
+    const struct paper_query query = {g->rows[row].method, g->rows[row].heads, c->measure->paper,
+                                      c->score};
+    cell.paper = paper_find(&query, &cell.figure) && strcmp(cell.figure.unit, c->unit) == 0;
     return cell;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* paper: takes a method, heads, a verb and a dataset, gives the figure that was published. Any
+/* paper: takes a method, heads, a dataset and a score, gives the figure that was published. Any
  * thread; owns nothing. */
 #include "tools/evaluate/report/paper.h"
 
@@ -29,12 +29,12 @@ enum {
     DATASETS
 };
 
-#define TOP1 "top1"
-#define MEAN "mean-per-class"
+#define TOP1 "linear_top1"
+#define MEAN "linear_mean_per_class"
 
-/* The metric is that of linear evaluation. */
+/* The score is that of linear evaluation by the whole protocol (linear_fast_* is another). */
 static const struct {
-    const char *name, *metric;
+    const char *name, *score;
 } datasets[DATASETS] = {
     [CIFAR10] = {"cifar10", TOP1}, [CIFAR100] = {"cifar100", TOP1},
     [FOOD] = {"food", TOP1},       [MIT67] = {"mit67", TOP1},
@@ -42,7 +42,7 @@ static const struct {
     [CARS] = {"cars", TOP1},       [CALTECH101] = {"caltech101", MEAN},
     [DTD] = {"dtd", TOP1},         [AIRCRAFT] = {"aircraft", MEAN},
     [SUN397] = {"sun397", TOP1},   [STL10] = {"stl10", TOP1},
-    [CUB200] = {"cub200", TOP1},
+    [CUB200] = {"cub200", ""},
 };
 
 /* Linear evaluation, per cent; 0: not in the paper. The rows none and both of the eleven datasets
@@ -81,7 +81,7 @@ static const struct {
 
 static bool find_linear(const struct paper_query *q, size_t dataset, struct paper_figure *ret)
 {
-    if (strcmp(q->metric, datasets[dataset].metric) != 0)
+    if (strcmp(q->score, datasets[dataset].score) != 0)
         return false;
     for (size_t i = 0; i < ARRAY_LEN(linear); i++)
         if (linear[i].heads == q->heads && strcmp(linear[i].method, q->method) == 0 &&
@@ -107,9 +107,9 @@ bool paper_find(const struct paper_query *q, struct paper_figure *ret)
     for (size_t i = 0; i < DATASETS; i++) {
         if (strcmp(datasets[i].name, q->dataset) != 0)
             continue;
-        if (strcmp(q->verb, "linear") == 0)
-            return find_linear(q, i, ret);
-        return strcmp(q->verb, "localize") == 0 && i == CUB200 && find_localisation(q, ret);
+        if (i == CUB200)
+            return strcmp(q->score, "l2_error") == 0 && find_localisation(q, ret);
+        return find_linear(q, i, ret);
     }
     return false;
 }

@@ -26,9 +26,8 @@ extern const char *const paper_heads_names[PAPER_OTHER + 1]; /* "none", "crop", 
 struct paper_query {
     const char *method; /* as in a recipe: "simsiam" */
     enum paper_heads heads;
-    const char *verb;    /* "linear" */
     const char *dataset; /* "flowers" */
-    const char *metric;  /* "top1", "mean-per-class"; localize has none: "" */
+    const char *score;   /* of a verb: "linear_top1", "linear_mean_per_class", "l2_error" */
 };
 
 struct paper_figure {
