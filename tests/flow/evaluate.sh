@@ -165,6 +165,17 @@ ok retrieve "$r" --backbone "$backbone" --bank "$dir/set.csv:train" --queries "$
 grep -q '</html>' "$dir/found/index.html" || fail 'no page of neighbours'
 head -c 8 "$dir/found/sheet.png" | od -An -tx1 | grep -q '89 50 4e 47 0d 0a 1a 0a' || fail 'no sheet of neighbours'
 
+# --- mutual: pictures out of batches are those that features --views keeps ---
+critic='--batch 16 --bins 4 --hidden 32 --out 16 --steps 20 --seeds 1'
+ok features "$r" --backbone "$backbone" --images "$dir/set.csv:train" --views --out "$dir/seen.safetensors"
+# shellcheck disable=SC2086
+ok mutual --images "$dir/seen.safetensors" $critic
+cp "$dir/json" "$dir/mutual.json"
+is mutual_information -1 2.7726
+# shellcheck disable=SC2086
+ok mutual "$r" --backbone "$backbone" --images "$dir/set.csv:train" $critic
+cmp "$dir/json" "$dir/mutual.json" || fail 'images and their views give other bounds'
+
 # --- manifest: class folders as they lie, a fifth of train drawn for val, and read by a loader ---
 "$evaluate" manifest folders "$dir/flowers" --out "$dir/flowers/m.csv" >"$dir/out" 2>"$dir/err"
 grep -q 'folders: 144 images of 12 classes: train 96, test 24, val 24$' "$dir/err" || { cat "$dir/err"; fail 'manifest'; }
