@@ -17,17 +17,37 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* Into w->path, the file that path leads to. rename() takes the place of whatever is there, and
+ * root may replace even /dev/null: so links are followed, and only files are replaced. */
+static int aim(struct file_write *w, const char *path)
+{
+    if (strlen(path) >= sizeof w->path)
+        return err_set(-ENAMETOOLONG, "%.64s...: the path is too long", path);
+    struct stat st;
+    auto_free char *target = NULL;
+    if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode) && !(target = realpath(path, NULL)))
+        return err_set(-errno, "%s: where the link leads: %s", path, strerror(errno));
+    const char *aimed = target ? target : path;
+    if (strlen(aimed) >= sizeof w->path)
+        return err_set(-ENAMETOOLONG, "%.64s...: leads to a path that is too long", path);
+    if (stat(aimed, &st) == 0 && !S_ISREG(st.st_mode))
+        return err_set(S_ISDIR(st.st_mode) ? -EISDIR : -EBADMSG,
+                       "%s: cannot be replaced: not a regular file", path);
+    snprintf(w->path, sizeof w->path, "%s", aimed);
+    return 0;
+}
+
 int file_write_begin(struct file_write *w, const char *path)
 {
     static atomic_uint serial;
     *w = (struct file_write){0};
-    if (strlen(path) >= sizeof w->path)
-        return err_set(-ENAMETOOLONG, "%.64s...: the path is too long", path);
-    snprintf(w->path, sizeof w->path, "%s", path);
+    int aimed = aim(w, path);
+    if (aimed != 0)
+        return aimed;
     int fd = -1;
     /* A crash may have left our process id's name behind: then the next serial is free. */
     for (int tries = 0; fd < 0 && tries < 100; tries++) {
-        snprintf(w->tmp, sizeof w->tmp, "%s.tmp.%d.%u", path, (int)getpid(),
+        snprintf(w->tmp, sizeof w->tmp, "%s.tmp.%d.%u", w->path, (int)getpid(),
                  atomic_fetch_add(&serial, 1));
         fd = open(w->tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
         if (fd < 0 && errno != EEXIST)

@@ -12,6 +12,8 @@ struct file_write {
     char path[4096], tmp[4096 + 32];
 };
 
+/* Links are followed. -EISDIR, -EBADMSG: path is a folder, a device or a pipe, which a file must
+ * not replace. */
 int file_write_begin(struct file_write *w, const char *path);
 /* On failure the tmp is gone and path untouched, but when only the folder's fsync failed: then path
  * is new and whole, and may be the old one again after a power cut. */

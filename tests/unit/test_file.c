@@ -143,6 +143,45 @@ static void test_begin_fails(void **state)
     assert_int_equal(file_write_begin(&w, longer), -ENAMETOOLONG);
 }
 
+/* A rename would put a file in the place of a pipe or of /dev/null, and root may do that. */
+static void test_only_files_are_replaced(void **state)
+{
+    (void)state;
+    struct file_write w;
+    assert_int_equal(file_write_begin(&w, folder), -EISDIR);
+    assert_non_null(strstr(err_text(), folder));
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(file_write_begin(&w, path), -EBADMSG);
+    assert_non_null(strstr(err_text(), path));
+    file_write_abort(&w);
+    struct stat st;
+    assert_int_equal(lstat(path, &st), 0);
+    assert_true(S_ISFIFO(st.st_mode));
+    assert_int_equal(entries(), 1);
+}
+
+/* /dev/stdout is a link: what it leads to is written, the link stays. */
+static void test_a_link_stays(void **state)
+{
+    (void)state;
+    char link[128];
+    snprintf(link, sizeof link, "%s/link", folder);
+    assert_int_equal(symlink("a", link), 0);
+    struct file_write w;
+    assert_int_equal(file_write_begin(&w, link), -ENOENT); /* leads nowhere */
+    assert_non_null(strstr(err_text(), link));
+    write_text("old");
+    assert_int_equal(file_write_begin(&w, link), 0);
+    fputs("new", w.out);
+    assert_int_equal(file_write_commit(&w), 0);
+    struct stat st;
+    assert_int_equal(lstat(link, &st), 0);
+    assert_true(S_ISLNK(st.st_mode));
+    assert_content("new");
+    assert_int_equal(entries(), 2);
+    assert_int_equal(unlink(link), 0);
+}
+
 static void test_read_bounds(void **state)
 {
     (void)state;
@@ -236,6 +275,8 @@ int main(void)
         IN_FOLDER(test_failed_commit_leaves_old),
         IN_FOLDER(test_two_writers),
         IN_FOLDER(test_begin_fails),
+        IN_FOLDER(test_only_files_are_replaced),
+        IN_FOLDER(test_a_link_stays),
         IN_FOLDER(test_read_bounds),
         IN_FOLDER(test_mkdirs),
         IN_FOLDER(test_sweep),
