@@ -190,6 +190,8 @@ static int run(struct arguments *a, struct recipe *recipe)
 {
     int rc = recipe_load(recipe, a->recipe, a->sets, a->n_sets);
     if (rc == 0)
+        rc = recipe_fed(recipe, a->recipe, a->sets, a->n_sets);
+    if (rc == 0)
         rc = recipe_trainable(recipe, a->recipe, a->sets, a->n_sets);
     if (rc == 0) {
         catch_signals();

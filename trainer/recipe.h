@@ -169,6 +169,11 @@ int recipe_check(const struct recipe *recipe, const char *path, const char *cons
 int recipe_trainable(const struct recipe *recipe, const char *path, const char *const *sets,
                      size_t n_sets);
 
+/* What they ask who take the recipe's own images, and not others as evaluate does: embedded loaders
+ * must know where they are. The same arguments; -EINVAL. */
+int recipe_fed(const struct recipe *recipe, const char *path, const char *const *sets,
+               size_t n_sets);
+
 /* Puts the place of an option before err_text, for what shows only when loaders answer: the same
  * arguments. Returns code. */
 int recipe_blame(int code, const char *key, const char *path, const char *const *sets,

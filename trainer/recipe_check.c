@@ -113,8 +113,6 @@ static int check_embedded(const struct recipe *r, const struct origin *o)
 {
     static const char letters[] =
         "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
-    if (!r->data.path[0])
-        return bad(o, "data.path", "embedded loaders need the dataset's path");
     if (r->data.dataset[strspn(r->data.dataset, letters)])
         return bad(o, "data.dataset", "'%s': embedded, a name is of letters, digits, '-' and '_'",
                    r->data.dataset);
@@ -281,6 +279,15 @@ int recipe_trainable(const struct recipe *recipe, const char *path, const char *
     char why[ERR_TEXT_MAX / 2];
     snprintf(why, sizeof why, "%s", err_text() + strlen(key) + strlen(": "));
     return bad(&origin, key, "%s", why);
+}
+
+int recipe_fed(const struct recipe *recipe, const char *path, const char *const *sets,
+               size_t n_sets)
+{
+    if (recipe_embedded(recipe) && !recipe->data.path[0])
+        return bad(&(struct origin){path, sets, n_sets}, "data.path",
+                   "embedded loaders need the dataset's path");
+    return 0;
 }
 
 int recipe_blame(int code, const char *key, const char *path, const char *const *sets,

@@ -53,7 +53,6 @@ static const struct {
     {"data.batch=4097", "data.batch"},
     {"data.dataset=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
      "--set data.dataset: at most 63 bytes"},
-    {"data.path=\"\"", "--set data.path: embedded loaders need"},
     {"data.dataset=a.b", "--set data.dataset: 'a.b': embedded, a name is of letters, digits"},
     {"data.format=zip",
      "--set data.format: no dataset format is called 'zip' (folder, cifar10, ...)"},
@@ -187,6 +186,12 @@ static void test_trainable(void **state)
     put_file(least);
     assert_int_equal(recipe_load(&r, path, NULL, 0), 0);
     assert_int_equal(recipe_trainable(&r, path, NULL, 0), 0);
+    assert_int_equal(recipe_fed(&r, path, NULL, 0), 0);
+    const char *nowhere = "data.path=\"\""; /* fine where others' images are looked at */
+    assert_int_equal(recipe_load(&r, path, &nowhere, 1), 0);
+    assert_int_equal(recipe_trainable(&r, path, &nowhere, 1), 0);
+    assert_int_equal(recipe_fed(&r, path, &nowhere, 1), -EINVAL);
+    assert_string_equal(err_text(), "--set data.path: embedded loaders need the dataset's path");
     char above[80];
     snprintf(above, sizeof above, "%s/above.yaml", folder);
     FILE *f = fopen(above, "w");

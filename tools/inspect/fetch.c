@@ -83,7 +83,8 @@ static int fetch_recipe(struct recipe *recipe, const struct fetch_options *o)
     snprintf(loaders, sizeof loaders, "data.loaders=%s", o->endpoint);
     memcpy(sets, o->sets, o->n_sets * sizeof sets[0]);
     sets[o->n_sets] = loaders;
-    return recipe_load(recipe, o->recipe, sets, o->n_sets + 1);
+    int rc = recipe_load(recipe, o->recipe, sets, o->n_sets + 1);
+    return rc ? rc : recipe_fed(recipe, o->recipe, sets, o->n_sets + 1);
 }
 
 static void tell(void *hint, const char *text)
