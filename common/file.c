@@ -66,6 +66,15 @@ int file_write_begin(struct file_write *w, const char *path)
     return err_set(code, "%s: cannot create: %s", path, strerror(-code));
 }
 
+int file_writable(const char *path)
+{
+    struct file_write w;
+    int rc = file_write_begin(&w, path);
+    if (!rc)
+        file_write_abort(&w);
+    return rc;
+}
+
 /* The open folder of a path, or -errno. */
 static int open_folder(const char *path)
 {

@@ -15,6 +15,8 @@ struct file_write {
 /* Links are followed. -EISDIR, -EBADMSG: path is a folder, a device or a pipe, which a file must
  * not replace. */
 int file_write_begin(struct file_write *w, const char *path);
+/* Whether file_write_begin can: asked before work whose result would have no place. Its errors. */
+int file_writable(const char *path);
 /* On failure the tmp is gone and path untouched, but when only the folder's fsync failed: then path
  * is new and whole, and may be the old one again after a power cut. */
 int file_write_commit(struct file_write *w);

@@ -97,6 +97,8 @@ mkdir -p "$dir/empty/rose" "$dir/empty/daisy"
 refused 65 'empty: no images' features "$dir/x.safetensors" "$dir/empty"
 refused 65 'nowhere: no such dataset' features "$dir/x.safetensors" "$dir/nowhere:test"
 refused 78 'is no folder, no manifest' features "$dir/x.safetensors" "$dir/list"
+refused 65 "$dir/nowhere/x.safetensors: cannot create" features "$dir/nowhere/x.safetensors" "$dir/flowers/test"
+if grep -q 'of 24' "$dir/err"; then fail 'images were looked at for a file that cannot be written'; fi
 [ ! -e "$dir/x.safetensors" ] || fail 'a file is left of what failed'
 cp "$dir/folder.safetensors" "$dir/nan.safetensors"
 printf '\377\377\377\377' | dd of="$dir/nan.safetensors" bs=1 seek=$(($(wc -c <"$dir/nan.safetensors") - 4)) \

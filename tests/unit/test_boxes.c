@@ -56,6 +56,12 @@ static void test_rows(void **state)
     const struct ridge_rows rows = boxes_rows(&b);
     assert_true(fabs(ridge_error(&constant, &rows) - (.0625 + .0625 + .25) / 8) < 1e-12);
     assert_true(fabs(boxes_overlap(&b, &constant) - (1 + .125 / .625) / 2) < 1e-12);
+    double found[2], middle[4];
+    boxes_beside(&b, mean, found);
+    assert_true(fabs(found[0] - ridge_error(&constant, &rows)) < 1e-12);
+    assert_true(fabs(found[1] - boxes_overlap(&b, &constant)) < 1e-12);
+    boxes_mean(&b, &(struct boxes){.n = 0}, middle);
+    assert_true(middle[0] == .375 && middle[1] == .125 && middle[2] == .5 && middle[3] == .75);
     boxes_done(&b);
     assert_int_equal(boxes_of(&without, &b), -ENODATA);
     assert_non_null(strstr(err_text(), "made: holds no boxes"));

@@ -61,6 +61,18 @@ static void write_text(const char *text)
     file_write_abort(&w); /* harmless now */
 }
 
+static void test_writable(void **state)
+{
+    (void)state;
+    assert_int_equal(file_writable(path), 0);
+    assert_int_equal(entries(), 0); /* nothing is left */
+    write_text("one");
+    assert_int_equal(file_writable(path), 0);
+    assert_content("one");
+    assert_int_equal(file_writable(folder), -EISDIR);
+    assert_int_equal(file_writable("/nosuch/folder/file"), -ENOENT);
+}
+
 static void test_commit_replaces_whole(void **state)
 {
     (void)state;
@@ -270,6 +282,7 @@ static void test_sweep(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        IN_FOLDER(test_writable),
         IN_FOLDER(test_commit_replaces_whole),
         IN_FOLDER(test_abort_leaves_nothing),
         IN_FOLDER(test_failed_commit_leaves_old),

@@ -222,6 +222,9 @@ static void test_usage(void **state)
     refuse(EXIT_USAGE, RUN(VAL, TEST), "linear needs --train and --test");
     refuse(EXIT_USAGE, RUN(TRAIN, TEST), "needs --val, to choose w on, or --w");
     refuse(EXIT_USAGE, RUN(TRAIN, VAL, TEST, "--fast", "--w", "1"), "--fast is a way to choose w");
+    refuse(EXIT_USAGE, RUN(TRAIN, VAL, "--test", "val.safetensors"), "--test is --val: ");
+    refuse(EXIT_USAGE, RUN(TRAIN, "--test", "train.safetensors", "--w", "1"),
+           "--test is --train: ");
     refuse(EXIT_USAGE, RUN(TRAIN, VAL, TEST, "--metric", "f1"), "--metric f1: top1 or mean");
     refuse(EXIT_USAGE, RUN(TRAIN, TEST, "--w", "0"), "--w 0: a number from 1e-12");
     refuse(EXIT_USAGE, RUN(TRAIN, TEST, "--w", "nan"), "--w nan:");
@@ -234,13 +237,13 @@ static void test_bad_sets(void **state)
     (void)state;
     refuse(EXIT_DATA, RUN("--train", "nan.safetensors", VAL, TEST), "nan.safetensors: ");
     assert_non_null(strstr(run.err, "row 7, column 2"));
-    refuse(
-        EXIT_DATA,
-        RUN("--train", "one.safetensors", "--val", "one.safetensors", "--test", "one.safetensors"),
-        "one.safetensors: all 90 rows are of class 1");
+    refuse(EXIT_DATA,
+           RUN("--train", "one.safetensors", "--val", "one.safetensors", "--test",
+               "./one.safetensors"),
+           "one.safetensors: all 90 rows are of class 1");
     refuse(EXIT_DATA, RUN("--train", "two.safetensors", VAL, TEST),
            "test.safetensors: row 2 is of class 2, of which two.safetensors has no row");
-    refuse(EXIT_DATA, RUN("--train", "two.safetensors", VAL, "--test", "two.safetensors"),
+    refuse(EXIT_DATA, RUN("--train", "two.safetensors", VAL, "--test", "./two.safetensors"),
            "val.safetensors: row 2 is of class 2, of which two.safetensors has no row");
     refuse(EXIT_DATA, RUN(TRAIN, "--val", "bare.safetensors", TEST), "bare.safetensors: row 4");
     refuse(EXIT_DATA, RUN("--train", "none.safetensors", VAL, TEST), "none.safetensors");

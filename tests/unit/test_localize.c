@@ -105,6 +105,9 @@ static void test_scores(void **state)
     assert_true(score("train") == 54 && score("train_without_box") == 6 && score("val") == 54);
     assert_true(score("test") == 54 && score("test_without_box") == 6);
     assert_true(score("ridge") < 1);
+    /* of boxes that vary by .3: .3^2 / 12, and an overlap far from one */
+    assert_true(score("mean_box_l2_error") > 5e-3 && score("mean_box_l2_error") < 1e-2);
+    assert_true(score("mean_box_iou") > .2 && score("mean_box_iou") < .9);
     assert_null(strstr(run.out, "seed"));
 }
 

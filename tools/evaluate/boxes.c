@@ -80,3 +80,28 @@ double boxes_overlap(const struct boxes *b, const struct ridge *r)
     }
     return sum / (double)b->n;
 }
+
+void boxes_mean(const struct boxes *a, const struct boxes *b, double ret[4])
+{
+    double sum[4] = {0};
+    const struct boxes *const sides[] = {a, b};
+    for (size_t side = 0; side < 2; side++)
+        for (size_t i = 0; i < sides[side]->n; i++)
+            for (size_t k = 0; k < 4; k++)
+                sum[k] += sides[side]->y[4 * (size_t)sides[side]->rows[i] + k];
+    for (size_t k = 0; k < 4; k++)
+        ret[k] = sum[k] / (double)(a->n + b->n);
+}
+
+void boxes_beside(const struct boxes *b, const double box[4], double ret_error_iou[2])
+{
+    double error = 0, iou = 0;
+    for (size_t i = 0; i < b->n; i++) {
+        const double *y = b->y + 4 * (size_t)b->rows[i];
+        iou += box_overlap(box, y);
+        for (size_t k = 0; k < 4; k++)
+            error += (box[k] - y[k]) * (box[k] - y[k]) / 4;
+    }
+    ret_error_iou[0] = error / (double)b->n;
+    ret_error_iou[1] = iou / (double)b->n;
+}

@@ -28,6 +28,11 @@ void boxes_shuffle(struct boxes *b, uint64_t seed);
 double box_overlap(const double a[4], const double b[4]);
 double boxes_overlap(const struct boxes *b, const struct ridge *r); /* the mean over the rows */
 
+/* The mean box of a's and b's rows, which knows no features; and how far it is from a set's boxes:
+ * {mean squared error over the four numbers, mean overlap}. */
+void boxes_mean(const struct boxes *a, const struct boxes *b, double ret[4]);
+void boxes_beside(const struct boxes *b, const double box[4], double ret_error_iou[2]);
+
 /* A contact sheet of `shown` rows evenly taken from b (all, where there are fewer): each view with
  * its true box in green and the told one in red, the overlap below; `title` at most three lines
  * above. Saved as PNG. */

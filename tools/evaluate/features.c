@@ -50,7 +50,7 @@ static int parse(int argc, char **argv, struct options *o)
         if (key == 'i')
             o->sets.names[0] = optarg;
         else if (key == 'o')
-            o->out = optarg;
+            o->out = o->sets.out = optarg;
         else if (key == 'v')
             o->views = true;
     }
@@ -68,6 +68,8 @@ static int tell(const struct table *t, const struct options *o)
         rc = scores_add(&s, "features", (double)t->f.d, NAN, "");
     if (!rc)
         rc = scores_add(&s, "classes", (double)t->f.classes, NAN, "");
+    if (!rc && !t->f.classes)
+        rc = scores_note(&s, "labels", "none: no image of the dataset has one");
     if (!rc)
         rc = scores_note(&s, "file", o->out);
     return rc ? rc : scores_tell(&s, "features", o->sets.json);

@@ -87,7 +87,7 @@ static int parse(int argc, char **argv, struct options *o)
         if (key == 'i')
             o->sets.names[0] = optarg;
         else if (key == 'o')
-            o->out = optarg;
+            o->out = o->sets.out = optarg;
     }
     if (!o->sets.names[0])
         return err_set(-EINVAL, "fewshot needs --images");

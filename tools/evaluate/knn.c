@@ -69,7 +69,7 @@ static int own_option(struct options *o, int key, const char *arg)
         o->sets.names[1] = arg;
         return 0;
     case 'o':
-        o->out = arg;
+        o->out = o->sets.out = arg;
         return 0;
     case 'k':
         return numbers_of(&law, arg, o->k, &o->n_k);

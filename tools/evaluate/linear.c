@@ -101,7 +101,7 @@ static int own_option(struct options *o, int key, const char *arg)
     case 'w':
         return w_option(o, arg);
     case 'o':
-        o->sweep_out = arg;
+        o->sweep_out = o->sets.out = arg;
         return 0;
     default:
         o->fast = true;
@@ -130,6 +130,10 @@ static int parse(int argc, char **argv, struct options *o)
     o->sets.n = o->val ? SETS : SETS - 1;
     if (o->val)
         o->sets.names[VAL] = o->val;
+    for (size_t i = 0; i < o->sets.n; i++)
+        if (i != TEST && strcmp(o->sets.names[i], o->sets.names[TEST]) == 0)
+            return err_set(-EINVAL, "--test is --%s: the classifier is fitted to it",
+                           i == TRAIN ? "train" : "val");
     return sets_operand(&o->sets, "linear", argc, argv);
 }
 

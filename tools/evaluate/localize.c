@@ -15,8 +15,8 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 /* Without --ridge: from 1e-4 to 1e6, two a decade. */
@@ -73,7 +73,7 @@ static int own_option(struct options *o, int key, const char *arg)
         o->test = arg;
         return 0;
     case 'p':
-        o->picture = arg;
+        o->picture = o->sets.out = arg;
         return 0;
     case 'r':
         return numbers_of(&seed, arg, &o->seed, &n);
@@ -225,9 +225,16 @@ static int measure(const struct options *o, struct sides *sides)
     if (rc)
         return rc;
     const double found[2] = {ridge_error(&r, &test), boxes_overlap(&sides->test, &r)};
+    double mean[4], blind[2];
+    boxes_mean(&sides->train, &sides->val, mean);
+    boxes_beside(&sides->test, mean, blind);
     rc = scores_add(&s, "l2_error", found[0], NAN, "");
     if (!rc)
         rc = scores_add(&s, "mean_iou", found[1], NAN, "");
+    if (!rc)
+        rc = scores_add(&s, "mean_box_l2_error", blind[0], NAN, "");
+    if (!rc)
+        rc = scores_add(&s, "mean_box_iou", blind[1], NAN, "");
     if (!rc)
         rc = scores_add(&s, "ridge", o->ridges[which], NAN, "");
     if (!rc)

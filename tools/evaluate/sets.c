@@ -5,6 +5,7 @@
 
 #include "common/auto.h"
 #include "common/err.h"
+#include "common/file.h"
 #include "tools/evaluate/box.h"
 #include "tools/evaluate/frozen.h"
 #include "tools/evaluate/progress.h"
@@ -164,6 +165,10 @@ static void tell_bad(const struct table *t)
 int sets_open(const struct sets_options *o, struct table tables[])
 {
     int rc = sets_check(o, "sets");
+    if (!rc && o->json)
+        rc = file_writable(o->json);
+    if (!rc && o->out)
+        rc = file_writable(o->out);
     for (size_t i = 0; !rc && i < o->n; i++) /* these fail sooner than a pass over images */
         if (sets_is_file(o->names[i]))
             rc = table_read(o->names[i], &tables[i]);

@@ -19,6 +19,7 @@ struct sets_options {
     const char *sets[CONF_LIST_MAX]; /* --set a.b=v */
     size_t n_sets;
     const char *json;            /* --json, for scores_tell; NULL */
+    const char *out;             /* a file that the verb writes at its end; NULL */
     const char *names[SETS_MAX]; /* in the order of the tables */
     size_t n;
     /* Of every batch of a dataset, before the next comes, as in features_config; may be NULL. */
@@ -56,10 +57,10 @@ int sets_operand(struct sets_options *o, const char *verb, int argc, char **argv
 
 bool sets_is_file(const char *name); /* a features file, by its name; else a dataset */
 
-/* tables[o->n], zeroed; on success the caller frees each with table_done, on failure there is
- * nothing to free. Progress goes to standard error; where images were bad, standard output says how
- * many rows are others'. -EINVAL for tables that do not fit each other: another number of features,
- * or of classes. */
+/* First looks whether json and out can be written. tables[o->n], zeroed; on success the caller
+ * frees each with table_done, on failure there is nothing to free. Progress goes to standard error;
+ * where images were bad, standard output says how many rows are others'. -EINVAL for tables that do
+ * not fit each other: another number of features, or of classes. */
 int sets_open(const struct sets_options *o, struct table tables[]);
 
 /* --- how an embedded loader is told of a dataset --- */
