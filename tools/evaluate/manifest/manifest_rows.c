@@ -177,7 +177,10 @@ static int check_label(const struct manifest *m, const struct manifest_row *row)
             return manifest_fail(m, -EBADMSG, "class '%.60s': 1 to %d bytes, none of control",
                                  row->label, MANIFEST_LABEL_MAX);
         if (reads_as_number(row->label))
-            return manifest_fail(m, -EBADMSG, "class '%.60s': its name is a number", row->label);
+            return manifest_fail(m, -EBADMSG,
+                                 "class '%.60s': its name is a number, which a manifest takes for "
+                                 "a label itself: give its folder another name",
+                                 row->label);
     } else if (row->number < -1 || row->number >= WORDS_MAX)
         return manifest_fail(m, -EBADMSG, "label %d: 0 to %d", row->number, WORDS_MAX - 1);
     if (row->label ? m->numbers : m->names && row->number >= 0)
