@@ -201,6 +201,12 @@ int cache_store(const char *state, const struct timespec *begun, const struct in
     if (r == 0)
         r = file_sweep(state);
     struct file_write w = {0};
+    struct stat st;
+    /* What else bears the name in our own folder, a pipe or a link that leads out of it, is not
+     * written through. A folder stays, and is told. */
+    if (r == 0 && lstat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode) &&
+        unlink(path) != 0)
+        r = err_set(-errno, "%s: %s", path, strerror(errno));
     if (r == 0)
         r = file_write_begin(&w, path);
     if (r < 0)

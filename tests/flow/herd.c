@@ -16,6 +16,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -244,8 +245,18 @@ void herd_loader_stop(struct herd_loader *loader, bool stop)
     loader->stopped = stop;
 }
 
+/* Serves, or 10 s are over. One that has just begun has not taken its signals yet, and dies of
+ * SIGTERM, as programs do; its sockets come after. */
+static void await_service(const struct herd_loader *loader)
+{
+    for (int tries = 0; tries < 2000 && !herd_loader_serves(loader); tries++)
+        poll(NULL, 0, 5);
+}
+
 void herd_loader_end(struct herd_loader *loader)
 {
+    if (!loader->stopped)
+        await_service(loader);
     kill(loader->pid, SIGTERM);
     int status = reap(loader);
     if (status != 0)
