@@ -28,7 +28,7 @@ measures:
     verb: fewshot
     images: $dir/flowers:train
     options: [shots=1, episodes=20, queries=4]
-  fit: {title: Fit, verb: linear, train: "$dir/flowers:train", val: "$dir/flowers:test", test: "$dir/flowers:test",
+  fit: {title: Fit, verb: linear, train: "$dir/flowers:train", val: "$dir/flowers:train", test: "$dir/flowers:test",
     metric: mean-per-class, paper: flowers}
   broken: {title: Not there, verb: knn, train: "$dir/flowers:train", test: $dir/nothing}
 END
