@@ -28,4 +28,8 @@ int evaluate_report(int argc, char **argv);
 /* Logs err_text() and gives the exit code for rc. */
 int evaluate_fail(int rc);
 
+/* The exit code where a command line is not followed: rc < 0, it is wrong, err_text() logged; or
+ * USAGE_TOLD, it asked for help and has it. */
+int evaluate_parsed(int rc);
+
 #endif

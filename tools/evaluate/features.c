@@ -3,7 +3,6 @@
  * very pixels that were seen, `views` U8 [1,N,S,S,3]. */
 #include "common/auto.h"
 #include "common/err.h"
-#include "common/log.h"
 #include "tools/evaluate/evaluate.h"
 #include "tools/evaluate/score.h"
 #include "tools/evaluate/sets.h"
@@ -79,12 +78,8 @@ int evaluate_features(int argc, char **argv)
 {
     struct options o = {.out = NULL};
     int rc = parse(argc, argv, &o);
-    if (rc > 0)
-        return EXIT_OK;
-    if (rc < 0) {
-        log_error("%s", err_text());
-        return EXIT_USAGE;
-    }
+    if (rc)
+        return evaluate_parsed(rc);
     struct table t = {.name = ""};
     struct views v = {.n = 0};
     if (o.views) {

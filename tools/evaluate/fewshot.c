@@ -4,7 +4,6 @@
 #include "common/auto.h"
 #include "common/err.h"
 #include "common/file.h"
-#include "common/log.h"
 #include "tools/evaluate/episode.h"
 #include "tools/evaluate/evaluate.h"
 #include "tools/evaluate/numbers.h"
@@ -219,12 +218,8 @@ int evaluate_fewshot(int argc, char **argv)
 {
     struct options o = {.ways = 5, .queries = 16, .episodes = 2000, .shots = {1, 5}, .n_shots = 2};
     int rc = parse(argc, argv, &o);
-    if (rc > 0)
-        return EXIT_OK;
-    if (rc < 0) {
-        log_error("%s", err_text());
-        return EXIT_USAGE;
-    }
+    if (rc)
+        return evaluate_parsed(rc);
     struct table t = {.name = ""};
     rc = sets_open(&o.sets, &t);
     if (!rc)

@@ -2,7 +2,6 @@
 /* knn: nearest-neighbour accuracy of a frozen backbone: a labelled bank, labelled queries. */
 #include "common/auto.h"
 #include "common/err.h"
-#include "common/log.h"
 #include "tools/evaluate/evaluate.h"
 #include "tools/evaluate/numbers.h"
 #include "tools/evaluate/progress.h"
@@ -192,12 +191,8 @@ int evaluate_knn(int argc, char **argv)
 {
     struct options o = {.temperature = usual_temperature};
     int rc = parse(argc, argv, &o);
-    if (rc > 0)
-        return EXIT_OK;
-    if (rc < 0) {
-        log_error("%s", err_text());
-        return EXIT_USAGE;
-    }
+    if (rc)
+        return evaluate_parsed(rc);
     struct table t[2] = {{.name = ""}};
     rc = sets_open(&o.sets, t);
     if (!rc)

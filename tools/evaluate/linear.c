@@ -375,12 +375,8 @@ int evaluate_linear(int argc, char **argv)
 {
     struct options o = {.metric = LOGISTIC_TOP1};
     int rc = parse(argc, argv, &o);
-    if (rc > 0)
-        return EXIT_OK;
-    if (rc < 0) {
-        log_error("%s", err_text());
-        return EXIT_USAGE;
-    }
+    if (rc)
+        return evaluate_parsed(rc);
     struct table *t = calloc(SETS, sizeof *t);
     if (!t)
         return evaluate_fail(err_set(-ENOMEM, "out of memory"));

@@ -3,7 +3,6 @@
  * CUB-200: mean squared error over the four numbers, mean overlap, and a picture. */
 #include "common/auto.h"
 #include "common/err.h"
-#include "common/log.h"
 #include "tools/evaluate/boxes.h"
 #include "tools/evaluate/evaluate.h"
 #include "tools/evaluate/numbers.h"
@@ -257,12 +256,8 @@ int evaluate_localize(int argc, char **argv)
 {
     struct options o = {.shown = SHOWN};
     int rc = parse(argc, argv, &o);
-    if (rc > 0)
-        return EXIT_OK;
-    if (rc < 0) {
-        log_error("%s", err_text());
-        return EXIT_USAGE;
-    }
+    if (rc)
+        return evaluate_parsed(rc);
     struct table t[3] = {{.name = ""}};
     struct sides sides = {.train = {.n = 0}};
     rc = sets_open(&o.sets, t);

@@ -176,12 +176,8 @@ int evaluate_manifest(int argc, char **argv)
 {
     struct options o = {0};
     int r = parse(argc, argv, &o);
-    if (r > 0)
-        return EXIT_OK;
-    if (r < 0) {
-        log_error("%s", err_text());
-        return EXIT_USAGE;
-    }
+    if (r)
+        return evaluate_parsed(r);
     if (!o.set) {
         list_sets();
         return EXIT_OK;

@@ -3,7 +3,6 @@
  * mutual information (critic.h). */
 #include "common/auto.h"
 #include "common/err.h"
-#include "common/log.h"
 #include "tools/evaluate/colours.h"
 #include "tools/evaluate/critic.h"
 #include "tools/evaluate/evaluate.h"
@@ -333,12 +332,8 @@ int evaluate_mutual(int argc, char **argv)
                             .lr = 0.1,
                             .temperature = 0.1}};
     int rc = parse(argc, argv, &run.o);
-    if (rc > 0)
-        return EXIT_OK;
-    if (rc < 0) {
-        log_error("%s", err_text());
-        return EXIT_USAGE;
-    }
+    if (rc)
+        return evaluate_parsed(rc);
     rc = open_sets(&run);
     if (!rc)
         rc = measure(&run);

@@ -3,7 +3,6 @@
  * HTML. */
 #include "common/auto.h"
 #include "common/err.h"
-#include "common/log.h"
 #include "tools/evaluate/evaluate.h"
 #include "tools/evaluate/report/work.h"
 
@@ -81,12 +80,8 @@ int evaluate_report(int argc, char **argv)
 {
     struct options o = {.dir = "report"};
     int rc = parse(argc, argv, &o);
-    if (rc > 0)
-        return EXIT_OK;
-    if (rc < 0) {
-        log_error("%s", err_text());
-        return EXIT_USAGE;
-    }
+    if (rc)
+        return evaluate_parsed(rc);
     struct work work = {.lock = -1};
     auto_free struct agenda *agenda = calloc(1, sizeof *agenda);
     rc = agenda ? agenda_load(agenda, o.agenda) : err_set(-ENOMEM, "out of memory");

@@ -4,7 +4,6 @@
 #include "common/auto.h"
 #include "common/err.h"
 #include "common/file.h"
-#include "common/log.h"
 #include "tools/evaluate/evaluate.h"
 #include "tools/evaluate/progress.h"
 #include "tools/evaluate/retrieval.h"
@@ -282,9 +281,7 @@ int evaluate_retrieve(int argc, char **argv)
     run->o.k = K_USUAL;
     run->o.seed = 1;
     int rc = parse(argc, argv, &run->o);
-    int code = rc > 0 ? EXIT_OK : EXIT_USAGE;
-    if (rc < 0)
-        log_error("%s", err_text());
+    int code = rc ? evaluate_parsed(rc) : EXIT_OK;
     if (rc == 0) {
         run->r.k = run->o.k;
         rc = open_sets(run);
