@@ -31,7 +31,7 @@ enum {
     STOP_POLL_MS = 20,
     STOP_WAIT_MS = 15000, /* a loader drains in less; then it is killed */
     SOCKET_PATH_MAX = EMBED_FOLDER_PATH_MAX,
-    LAST_LINE_MAX = 512,
+    LAST_LINE_MAX = 2048, /* an error's text, with what stands before it */
 };
 static char binary[] = "augstream-loaderd";
 
@@ -44,8 +44,10 @@ struct embed {
     bool copying;
     pthread_t copier;
     atomic_bool ready;
-    char last_line[LAST_LINE_MAX]; /* the copier's, until it is joined */
-    bool passed;                   /* ... as is this: it went to standard error */
+    char last_line[LAST_LINE_MAX];              /* the copier's, until it is joined */
+    bool passed;                                /* ... as is this: it was told already */
+    void (*said)(void *hint, const char *line); /* or NULL: standard error */
+    void *said_hint;
 };
 
 /* The files in the folder. */
@@ -230,8 +232,12 @@ static int spawn(struct embed *e)
 
 /* --- what it says --- */
 
-static void pass_on(const char *line)
+static void pass_on(const struct embed *e, const char *line)
 {
+    if (e->said) {
+        e->said(e->said_hint, line);
+        return;
+    }
     char text[LAST_LINE_MAX + 1];
     int n = snprintf(text, sizeof text, "%s\n", line);
     while (write(STDERR_FILENO, text, (size_t)n) < 0 && errno == EINTR)
@@ -243,11 +249,11 @@ static void pass_on(const char *line)
 static void take_line(struct embed *e, const char *line)
 {
     if (e->last_line[0] && !e->passed)
-        pass_on(e->last_line);
+        pass_on(e, e->last_line);
     snprintf(e->last_line, sizeof e->last_line, "%s", line);
     e->passed = atomic_load(&e->ready);
     if (e->passed)
-        pass_on(line);
+        pass_on(e, line);
 }
 
 /* What is in bytes, line by line; what is left of a line that is not whole yet. */
@@ -295,7 +301,7 @@ static void *copy_log(void *arg)
         take_line(e, bytes);
     }
     if (atomic_load(&e->ready) && e->last_line[0] && !e->passed)
-        pass_on(e->last_line);
+        pass_on(e, e->last_line);
     return NULL;
 }
 
@@ -374,6 +380,8 @@ int embed_start(const struct embed_config *config, struct embed **ret)
     if (!e)
         return err_set(-ENOMEM, "embedded loader: out of memory");
     e->notify_fd = e->log_fd = -1;
+    e->said = config->said;
+    e->said_hint = config->said_hint;
     char path[SOCKET_PATH_MAX + 1];
     int rc = make_folder(e);
     if (rc == 0)

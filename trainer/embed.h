@@ -21,6 +21,10 @@ struct embed_config {
     uint64_t batch_bytes; /* pixels of the largest batch that it must hold; 0 = the loader's own */
     const volatile int *stop;   /* embed_start gives up with -EINTR when it is nonzero; or NULL */
     const double *bad_rate_max; /* NULL = the loader's own */
+    /* What it says, a line at a time, in place of standard error; or NULL. By another thread, until
+     * embed_stop returns. */
+    void (*said)(void *hint, const char *line);
+    void *said_hint;
 };
 
 /* The loaderd binary: beside this program's own, or ../loaderd/, or in PATH (in that order);

@@ -38,6 +38,8 @@ static int child(const char *config_path)
         return 3;
     if (strstr(config, "\"killed\""))
         raise(SIGKILL);
+    if (strstr(config, "\"says\""))
+        fprintf(stderr, "one\ntwo %01500d\nthree\n", 0);
     sigset_t term;
     sigemptyset(&term);
     sigaddset(&term, SIGTERM);
@@ -151,6 +153,32 @@ static void test_talkative(void **state)
     assert_int_equal(access(mark, F_OK), 0);
 }
 
+static void add_line(void *hint, const char *line)
+{
+    char *all = hint;
+    size_t len = strlen(all);
+    snprintf(all + len, 4096 - len, "%s|", line);
+}
+
+/* Whole lines, in order, each once, all of them by the time that it was stopped. */
+static void test_said(void **state)
+{
+    (void)state;
+    char all[4096] = "", expected[2048];
+    const struct embed_dataset set = {"says", "/data", "folder"};
+    const struct embed_config config = {.datasets = &set,
+                                        .n_datasets = 1,
+                                        .workers = 1,
+                                        .window = 1,
+                                        .said = add_line,
+                                        .said_hint = all};
+    struct embed *e;
+    assert_int_equal(embed_start(&config, &e), 0);
+    embed_stop(e);
+    snprintf(expected, sizeof expected, "one|two %01500d|three|", 0);
+    assert_string_equal(all, expected);
+}
+
 static void test_ends_early(void **state)
 {
     (void)state;
@@ -246,6 +274,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_runs),       cmocka_unit_test(test_talkative),
         cmocka_unit_test(test_ends_early), cmocka_unit_test(test_stopped_before_ready),
         cmocka_unit_test(test_no_binary),  cmocka_unit_test(test_ends_later),
+        cmocka_unit_test(test_said),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -2,7 +2,7 @@
 /* progress of evaluate: each tenth once into a file, one line that is drawn over on a terminal. */
 #include "test.h"
 
-#include "tools/evaluate/progress.h"
+#include "tools/progress.h"
 
 #include <stdlib.h>
 #include <string.h>

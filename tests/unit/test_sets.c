@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* sets: what lies at a place is told by its names; features files open without a recipe and must
- * fit each other; a dataset asks for recipe and backbone before anything is done. Datasets
- * themselves are opened in tests/flow/score.sh, by real processes. */
+/* sets: features files open without a recipe and must fit each other; a dataset asks for recipe and
+ * backbone before anything is done. Datasets themselves are opened in tests/flow/score.sh, by real
+ * processes. */
 #include "test.h"
 
-#include "common/file.h"
 #include "tools/evaluate/sets.h"
 
 #include <errno.h>
@@ -28,60 +27,6 @@ static int teardown(void **state)
     char command[96];
     snprintf(command, sizeof command, "rm -r %s", folder);
     return system(command);
-}
-
-static void plant(const char *path)
-{
-    char parent[128];
-    snprintf(parent, sizeof parent, "%s", path);
-    char *slash = strrchr(parent, '/');
-    if (slash) {
-        *slash = 0;
-        assert_int_equal(file_mkdirs(parent), 0);
-    }
-    FILE *f = fopen(path, "w");
-    assert_non_null(f);
-    fclose(f);
-}
-
-static void test_place(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *planted, *name, *path, *split, *format;
-    } cases[] = {
-        {"flowers/train/rose/1.jpg", "flowers/train", "flowers/train", "", "folder"},
-        {"flowers/test/rose/1.jpg", "flowers:test", "flowers", "test", "folder"},
-        {"odd:name/rose/1.jpg", "odd:name", "odd:name", "", "folder"},
-        {"odd:name/rose/1.jpg", "odd:name:x", "odd:name", "x", "folder"},
-        {"m.csv", "m.csv", "m.csv", "", "manifest"},
-        {"m.csv", "m.csv:val", "m.csv", "val", "manifest"},
-        {"one.tar", "one.tar", "one.tar", "", "tar"},
-        {NULL, "shard-{0..9}.tar", "shard-{0..9}.tar", "", "tar"}, /* the format's to open */
-        {"shards/a.tar", "shards", "shards", "", "tar"},
-        {"split/val/a.tar", "split:val", "split", "val", "tar"},
-        {"ten/data_batch_1.bin", "ten:test", "ten", "test", "cifar10"},
-        {"hundred/train.bin", "hundred", "hundred", "", "cifar100"},
-        {"stl/unlabeled_X.bin", "stl:test", "stl", "test", "stl10"},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct sets_place place;
-        if (cases[i].planted)
-            plant(cases[i].planted);
-        assert_int_equal(sets_place(cases[i].name, NULL, &place), 0);
-        assert_string_equal(place.path, cases[i].path);
-        assert_string_equal(place.split, cases[i].split);
-        assert_string_equal(place.format, cases[i].format);
-    }
-    struct sets_place place;
-    assert_int_equal(sets_place("hundred:test", "cifar100-coarse", &place), 0);
-    assert_string_equal(place.format, "cifar100-coarse");
-    assert_string_equal(place.split, "test");
-    assert_int_equal(sets_place("nothing:here", NULL, &place), -ENOENT);
-    assert_non_null(strstr(err_text(), "nothing: no such dataset"));
-    plant("notes.txt");
-    assert_int_equal(sets_place("notes.txt", NULL, &place), -EINVAL);
-    assert_non_null(strstr(err_text(), "data.format"));
 }
 
 static void put_table(const char *path, size_t d, uint32_t classes)
@@ -146,7 +91,6 @@ static void test_needs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_place),
         cmocka_unit_test(test_files),
         cmocka_unit_test(test_needs),
     };

@@ -7,9 +7,9 @@
 #include "tools/evaluate/episode.h"
 #include "tools/evaluate/evaluate.h"
 #include "tools/evaluate/numbers.h"
-#include "tools/evaluate/progress.h"
 #include "tools/evaluate/score.h"
 #include "tools/evaluate/sets.h"
+#include "tools/progress.h"
 
 #include <errno.h>
 #include <getopt.h>

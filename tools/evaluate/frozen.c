@@ -6,6 +6,7 @@
 #include "common/auto.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "tools/place.h"
 #include "trainer/import.h"
 
 #include <stdio.h>
@@ -34,10 +35,11 @@ static int loaders_open(struct frozen *frozen, const struct sets_options *o)
     if (!recipe_embedded(r))
         return 0;
     const bool told = is_set(o, "data.format");
-    struct sets_place places[SETS_MAX];
+    struct place places[SETS_MAX];
     struct embed_dataset datasets[SETS_MAX];
     for (size_t i = 0; i < frozen->n_datasets; i++) {
-        int rc = sets_place(frozen->datasets[i], told ? r->data.format : NULL, &places[i]);
+        int rc = place_find(frozen->datasets[i], told ? r->data.format : NULL,
+                            "--set data.format=NAME", &places[i]);
         if (rc < 0)
             return rc;
         datasets[i] = (struct embed_dataset){

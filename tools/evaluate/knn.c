@@ -4,10 +4,10 @@
 #include "common/err.h"
 #include "tools/evaluate/evaluate.h"
 #include "tools/evaluate/numbers.h"
-#include "tools/evaluate/progress.h"
 #include "tools/evaluate/score.h"
 #include "tools/evaluate/sets.h"
 #include "tools/evaluate/vote.h"
+#include "tools/progress.h"
 #include "trainer/safetensors.h"
 
 #include <errno.h>

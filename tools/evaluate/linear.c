@@ -8,9 +8,9 @@
 #include "common/log.h"
 #include "tools/evaluate/evaluate.h"
 #include "tools/evaluate/logistic.h"
-#include "tools/evaluate/progress.h"
 #include "tools/evaluate/score.h"
 #include "tools/evaluate/sets.h"
+#include "tools/progress.h"
 
 #include <errno.h>
 #include <getopt.h>

@@ -6,9 +6,9 @@
 #include "tools/evaluate/boxes.h"
 #include "tools/evaluate/evaluate.h"
 #include "tools/evaluate/numbers.h"
-#include "tools/evaluate/progress.h"
 #include "tools/evaluate/score.h"
 #include "tools/evaluate/sets.h"
+#include "tools/progress.h"
 
 #include <errno.h>
 #include <getopt.h>

@@ -7,10 +7,10 @@
 #include "tools/evaluate/critic.h"
 #include "tools/evaluate/evaluate.h"
 #include "tools/evaluate/numbers.h"
-#include "tools/evaluate/progress.h"
 #include "tools/evaluate/score.h"
 #include "tools/evaluate/sets.h"
 #include "tools/evaluate/views.h"
+#include "tools/progress.h"
 #include "trainer/recv.h"
 
 #include <errno.h>

@@ -5,10 +5,10 @@
 #include "common/err.h"
 #include "common/file.h"
 #include "tools/evaluate/evaluate.h"
-#include "tools/evaluate/progress.h"
 #include "tools/evaluate/retrieval.h"
 #include "tools/evaluate/score.h"
 #include "tools/evaluate/sets.h"
+#include "tools/progress.h"
 
 #include <errno.h>
 #include <getopt.h>

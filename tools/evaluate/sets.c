@@ -8,7 +8,7 @@
 #include "common/file.h"
 #include "tools/evaluate/box.h"
 #include "tools/evaluate/frozen.h"
-#include "tools/evaluate/progress.h"
+#include "tools/progress.h"
 
 #include <errno.h>
 #include <getopt.h>

@@ -63,16 +63,4 @@ bool sets_is_file(const char *name); /* a features file, by its name; else a dat
  * not fit each other: another number of features, or of classes. */
 int sets_open(const struct sets_options *o, struct table tables[]);
 
-/* --- how an embedded loader is told of a dataset --- */
-
-struct sets_place {
-    char path[CONF_STR_MAX];
-    const char *split;  /* into name; "" */
-    const char *format; /* a row of source_formats[] */
-};
-
-/* Of PATH[:SPLIT]: a name that is a path as it stands has no split. format: as told; NULL: by what
- * lies there. -ENOENT, -EINVAL for a file of no known kind. */
-int sets_place(const char *name, const char *format, struct sets_place *ret);
-
 #endif

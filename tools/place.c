@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* place: takes PATH[:SPLIT], gives path, split and the format that lies there. Looks at names only;
  * whether the files hold what they are called, the loader finds out. */
+#include "tools/place.h"
+
 #include "common/auto.h"
 #include "common/err.h"
-#include "tools/evaluate/sets.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -48,7 +49,7 @@ static const char *folder_format(const char *path)
     return found;
 }
 
-static const char *format_of(const struct sets_place *place)
+static const char *format_of(const struct place *place)
 {
     for (size_t i = 0; i < ARRAY_LEN(files); i++)
         if (ends_in(place->path, files[i].ending))
@@ -63,7 +64,7 @@ static const char *format_of(const struct sets_place *place)
     return part && strcmp(part, "tar") == 0 ? part : format;
 }
 
-int sets_place(const char *name, const char *format, struct sets_place *ret)
+int place_find(const char *name, const char *format, const char *option, struct place *ret)
 {
     const char *colon = strrchr(name, ':');
     struct stat st;
@@ -80,7 +81,6 @@ int sets_place(const char *name, const char *format, struct sets_place *ret)
     if (stat(ret->path, &st) < 0)
         return err_set(-ENOENT, "%s: no such dataset: %s", ret->path, strerror(errno));
     return err_set(-EINVAL,
-                   "%s: is no folder, no manifest (.csv) and no tar; tell its format by "
-                   "--set data.format=NAME",
-                   ret->path);
+                   "%s: is no folder, no manifest (.csv) and no tar; tell its format by %s",
+                   ret->path, option);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* progress: takes how much is done, gives lines for a person. One thread, which owns the struct. */
-#include "tools/evaluate/progress.h"
+#include "tools/progress.h"
 
 #include "common/stat.h"
 

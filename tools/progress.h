@@ -5,8 +5,8 @@
  *     progress_begin(&line, "features of flowers", n);
  *     ... progress_at(&line, done); ...
  *     progress_end(&line); */
-#ifndef AUGSTREAM_TOOLS_EVALUATE_PROGRESS_H
-#define AUGSTREAM_TOOLS_EVALUATE_PROGRESS_H
+#ifndef AUGSTREAM_TOOLS_PROGRESS_H
+#define AUGSTREAM_TOOLS_PROGRESS_H
 
 #include <stdbool.h>
 #include <stdio.h>
