@@ -344,7 +344,10 @@ void herd_hold(const struct herd_loader *loader, struct herd_held *ret)
         uint32_t threads = (uint32_t)status_number(pids[i], "Threads:");
         uint32_t *fds_max = i == 0 ? &ret->daemon_fds : &ret->worker_fds;
         uint32_t *threads_max = i == 0 ? &ret->daemon_threads : &ret->worker_threads;
-        ret->private_kib += status_number(pids[i], "RssAnon:");
+        uint64_t *kib_max = i == 0 ? &ret->daemon_kib : &ret->worker_kib;
+        uint64_t private = status_number(pids[i], "RssAnon:");
+        ret->private_kib += private;
+        *kib_max = private > *kib_max ? private : *kib_max;
         ret->shared_kib = shared > ret->shared_kib ? shared : ret->shared_kib;
         *fds_max = fds > *fds_max ? fds : *fds_max;
         *threads_max = threads > *threads_max ? threads : *threads_max;

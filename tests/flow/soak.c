@@ -42,14 +42,14 @@ static void next_batch(void)
     herd_grant(&receivers[i], 1);
 }
 
-/* Keeps the largest that is held. Not while a worker and the one that relieves it both stand, or
- * one is missing. */
+/* Keeps the largest that is held, of one worker: a machine that is slow to start them may never
+ * have just WORKERS of them, but one that is relieved and the one that relieves it, or one less. */
 static void look(uint64_t *largest_kib)
 {
     struct herd_held held;
     herd_hold(&loader, &held);
-    uint64_t kib = held.private_kib + held.shared_kib;
-    if (held.workers == WORKERS && kib > *largest_kib)
+    uint64_t kib = held.daemon_kib + held.worker_kib + held.shared_kib;
+    if (kib > *largest_kib)
         *largest_kib = kib;
 }
 
