@@ -21,6 +21,13 @@ double stat_deviation(const struct stat_mean *s)
     return s->count < 2 ? 0 : sqrt(s->m2 / (double)(s->count - 1));
 }
 
+uint64_t stat_wall_us(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return t.tv_sec < 0 ? 0 : (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
 double stat_now(void)
 {
     struct timespec t;

@@ -21,7 +21,8 @@ enum {
     /* Unpacking one more record: the record, its label, substitution and box, pointers to them, and
      * protobuf-c's list of what it scanned, whose last doubling may be half empty. */
     ARENA_OMEGA = 512,
-    /* Packing one more record: at most 90 bytes, its label 10, a substitution 20, a box 12. */
+    /* Packing one more record: at most 90 bytes, its check 4, its label 10, a substitution 20, a
+     * box 12. */
     BYTES_OMEGA = 144,
 };
 
@@ -116,8 +117,10 @@ static int in_new(struct wire *w)
     in->omegas = calloc(w->omegas, sizeof *in->omegas);
     in->labels = calloc(w->samples, sizeof *in->labels);
     in->boxes = calloc(w->samples, 4 * sizeof *in->boxes);
+    in->checks = calloc(w->omegas, sizeof *in->checks);
     in->substituted = calloc(w->samples, sizeof *in->substituted);
-    if (!in->arena.base || !in->omegas || !in->labels || !in->boxes || !in->substituted)
+    if (!in->arena.base || !in->omegas || !in->labels || !in->boxes || !in->checks ||
+        !in->substituted)
         return err_set(-ENOMEM, "no memory to unpack %u views", w->omegas);
     return 0;
 }
@@ -155,6 +158,7 @@ void wire_free(struct wire *w)
     free(w->in.omegas);
     free(w->in.labels);
     free(w->in.boxes);
+    free(w->in.checks);
     free(w->in.substituted);
     free(w);
 }

@@ -122,9 +122,11 @@ struct wire_batch {
     uint32_t sizes[OMEGA_VIEWS_MAX];
     const struct omega *omega; /* [n_views][n_samples] */
     const int64_t *labels;     /* [n_samples], -1 = none */
-    const uint32_t *boxes;     /* [n_samples][4]: x, y, w, h of the box around what the label names,
-                                  pixels of the upright source, which it may leave; w and h 0: this
-                                  sample has none. NULL: none has */
+    const uint32_t
+        *checks;           /* [n_views][n_samples]: CRC-32C of each view's pixels; NULL: not told */
+    const uint32_t *boxes; /* [n_samples][4]: x, y, w, h of the box around what the label names,
+                              pixels of the upright source, which it may leave; w and h 0: this
+                              sample has none. NULL: none has */
     uint32_t n_substituted;
     const struct wire_substitution *substituted;
     uint32_t n_frames;
@@ -180,7 +182,11 @@ struct wire_message {
         } draining;
         struct {
             uint64_t sequence, server_epoch;
+            uint64_t at_us; /* when it was told, since 1970; before the year 10000; 0: not told */
             char dataset[WIRE_NAME_MAX];
+            bool told_spec;   /* false: an older loader's, and the two below are zeros */
+            struct spec spec; /* of batch.session */
+            uint8_t fingerprint[DIGEST_BYTES]; /* of the dataset */
             struct wire_batch batch;
         } tap;
     };
@@ -208,8 +214,10 @@ void wire_seal(void *bytes, size_t len);
  * or version (a Hello or an Error may be of any); arrays in ret stay valid until the next unpack. A
  * batch's omegas have passed omega_check, those of one position name one sample, and its frames are
  * whole images of one view each that add up to its views. A spec has its counts and names in bounds
- * only: the session asks spec_check, so that it can answer with WIRE_BAD_SPEC. A label may still be
- * above the dataset's classes. */
+ * only: the session asks spec_check, so that it can answer with WIRE_BAD_SPEC. A tap's spec has
+ * passed spec_check as well, names the batch's session with the fingerprint, has its samples, views
+ * and sizes, and each omega can come from its law. A label may still be above the dataset's
+ * classes. */
 int wire_unpack(struct wire *wire, const void *bytes, size_t len, struct wire_message *ret);
 
 #endif

@@ -120,6 +120,8 @@ static void fill_header(struct wire *w, const struct wire_batch *batch)
     p->labels = (int64_t *)batch->labels;
     p->n_boxes = batch->boxes ? 4 * (size_t)batch->n_samples : 0;
     p->boxes = (uint32_t *)batch->boxes;
+    p->n_checks = batch->checks ? n_omegas : 0;
+    p->checks = (uint32_t *)batch->checks;
     p->n_substituted = batch->n_substituted;
     p->substituted = out->substitution_list;
     for (uint32_t i = 0; i < batch->n_substituted; i++) {
@@ -156,6 +158,8 @@ static int read_counts(const struct wire *w, const Augstream__V1__Batch *p)
         return err_set(-EBADMSG, "batch.labels: %zu for %u samples", p->n_labels, p->samples);
     if (p->n_boxes != 0 && p->n_boxes != 4 * (size_t)p->samples)
         return err_set(-EBADMSG, "batch.boxes: %zu numbers for %u samples", p->n_boxes, p->samples);
+    if (p->n_checks != 0 && p->n_checks != p->n_omega)
+        return err_set(-EBADMSG, "batch.checks: %zu for %zu views", p->n_checks, p->n_omega);
     if (p->n_substituted > p->samples)
         return err_set(-EBADMSG, "batch.substituted: %zu of %u samples", p->n_substituted,
                        p->samples);
@@ -186,6 +190,9 @@ static int read_header(struct wire *w, const Augstream__V1__Batch *p, struct wir
     if (p->n_boxes)
         memcpy(in->boxes, p->boxes, p->n_boxes * sizeof p->boxes[0]);
     ret->boxes = p->n_boxes ? in->boxes : NULL;
+    if (p->n_checks)
+        memcpy(in->checks, p->checks, p->n_checks * sizeof p->checks[0]);
+    ret->checks = p->n_checks ? in->checks : NULL;
     ret->n_substituted = (uint32_t)p->n_substituted;
     for (size_t i = 0; i < p->n_substituted; i++) {
         in->substituted[i].position = p->substituted[i]->position;
@@ -219,20 +226,40 @@ static void fill_tap(struct wire *w, const struct wire_message *m)
     p->sequence = m->tap.sequence;
     p->server_epoch = m->tap.server_epoch;
     p->dataset = (char *)m->tap.dataset;
+    p->at_us = m->tap.at_us;
+    if (m->tap.told_spec) {
+        p->spec = wire_fill_spec(w, &m->tap.spec);
+        p->fingerprint.data = (uint8_t *)m->tap.fingerprint;
+        p->fingerprint.len = DIGEST_BYTES;
+    }
     fill_header(w, &m->tap.batch);
     p->batch = &w->out.batch;
     w->out.envelope.tap = p;
 }
 
+/* An older loader tells neither. */
+static int read_tap_spec(struct wire_message *m, const Augstream__V1__Tap *p)
+{
+    m->tap.told_spec = p->spec != NULL;
+    if (!p->spec)
+        return p->fingerprint.len == 0 ? 0 : err_set(-EBADMSG, "tap.spec: missing");
+    int rc = wire_read_spec(p->spec, &m->tap.spec);
+    return rc < 0 ? rc : wire_read_digest(m->tap.fingerprint, &p->fingerprint, "tap.fingerprint");
+}
+
 static int read_tap(struct wire *w, const Augstream__V1__Envelope *e)
 {
     struct wire_message *m = &w->in.message;
-    if (!e->tap->batch)
+    const Augstream__V1__Tap *p = e->tap;
+    if (!p->batch)
         return err_set(-EBADMSG, "tap.batch: missing");
-    m->tap.sequence = e->tap->sequence;
-    m->tap.server_epoch = e->tap->server_epoch;
-    int rc = wire_read_text(m->tap.dataset, sizeof m->tap.dataset, e->tap->dataset, "tap.dataset");
-    return rc < 0 ? rc : read_header(w, e->tap->batch, &m->tap.batch);
+    m->tap.sequence = p->sequence;
+    m->tap.server_epoch = p->server_epoch;
+    m->tap.at_us = p->at_us;
+    int rc = wire_read_text(m->tap.dataset, sizeof m->tap.dataset, p->dataset, "tap.dataset");
+    if (rc == 0)
+        rc = read_tap_spec(m, p);
+    return rc < 0 ? rc : read_header(w, p->batch, &m->tap.batch);
 }
 
 const struct wire_row wire_batch_row = {"Batch", WIRE_HEADER_MAX, fill_batch, read_batch};

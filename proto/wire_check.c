@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* wire_check: the bounds of every message, one set for both ways: wire_pack refuses to send what
  * wire_unpack would refuse to take. Takes a message whose arrays are as long as its counts say.
- * Leaves a spec's law to spec_check, so that a loader can answer a bad one by its request. */
+ * Leaves the law of a spec that is asked for to spec_check, so that a loader can answer a bad one
+ * by its request; a spec that is told must have passed it. */
 #include "proto/wire_private.h"
 
 #include "common/err.h"
 
 #include <errno.h>
 #include <string.h>
+
+/* The end of the year 9999: what can be written as a date of four digits. */
+static const uint64_t at_us_max = 253402300799999999;
 
 static int check_range(int code, const char *field, uint64_t value, uint64_t low, uint64_t high)
 {
@@ -52,9 +56,9 @@ static int check_welcome(const struct wire_message *m, int code)
     return rc;
 }
 
-static int check_open_session(const struct wire_message *m, int code)
+/* What the struct's readers may trust at once; the law itself is spec_check's. */
+static int check_spec(const struct spec *spec, int code)
 {
-    const struct spec *spec = &m->open_session.spec;
     int rc = check_name(code, "spec.dataset", spec->dataset);
     if (rc == 0)
         rc = check_range(code, "spec.views", spec->n_views, 0, OMEGA_VIEWS_MAX);
@@ -63,18 +67,24 @@ static int check_open_session(const struct wire_message *m, int code)
     return rc;
 }
 
+static int check_open_session(const struct wire_message *m, int code)
+{
+    return check_spec(&m->open_session.spec, code);
+}
+
 static int check_error(const struct wire_message *m, int code)
 {
     int rc = check_range(code, "error.code", m->error.code, WIRE_OK + 1, WIRE_CODES - 1);
     return rc < 0 ? rc : check_text(code, "error.text", m->error.text, sizeof m->error.text);
 }
 
-static int check_omegas(const struct wire_batch *batch, int code)
+/* Against their laws too where a spec is told. */
+static int check_omegas(const struct wire_batch *batch, const struct spec *spec, int code)
 {
     for (uint32_t v = 0; v < batch->n_views; v++)
         for (uint32_t n = 0; n < batch->n_samples; n++) {
             const struct omega *omega = &batch->omega[v * batch->n_samples + n];
-            if (omega_check(omega, NULL) < 0)
+            if (omega_check(omega, spec ? &spec->views[v] : NULL) < 0)
                 return err_set(code, "batch.omega: view %u: %s", v, err_text());
             if (omega->sample != batch->omega[n].sample)
                 return err_set(code,
@@ -157,23 +167,59 @@ static int check_header(const struct wire_batch *batch, int code)
                          WIRE_OMEGAS_MAX);
     for (uint32_t v = 0; rc == 0 && v < batch->n_views; v++)
         rc = check_range(code, "batch.sizes", batch->sizes[v], 1, OMEGA_VIEW_MAX);
-    if (rc == 0)
-        rc = check_samples(batch, code);
-    return rc < 0 ? rc : check_omegas(batch, code);
+    return rc < 0 ? rc : check_samples(batch, code);
 }
 
 static int check_batch(const struct wire_message *m, int code)
 {
     int rc = check_header(&m->batch, code);
+    if (rc == 0)
+        rc = check_omegas(&m->batch, NULL, code);
     return rc < 0 ? rc : check_frames(&m->batch, code);
+}
+
+/* The spec is the one that the batch was made from. No loader opens a session for a spec that
+ * spec_check refuses, so it may be asked for here. */
+static int check_told_spec(const struct wire_message *m, int code)
+{
+    const struct spec *spec = &m->tap.spec;
+    const struct wire_batch *batch = &m->tap.batch;
+    int rc = check_spec(spec, code);
+    if (rc == 0 && spec_check(spec) < 0)
+        rc = err_set(code, "tap.spec: %s", err_text());
+    if (rc < 0)
+        return rc;
+    if (strcmp(spec->dataset, m->tap.dataset) != 0)
+        return err_set(code, "tap.spec: of dataset %s in a tap of %s", spec->dataset,
+                       m->tap.dataset);
+    uint8_t name[DIGEST_BYTES];
+    spec_digest(spec, m->tap.fingerprint, name);
+    if (memcmp(name, batch->session, DIGEST_BYTES) != 0)
+        return err_set(code, "tap.spec: not what names the batch's session");
+    if (batch->n_views != spec->n_views)
+        return err_set(code, "tap.spec: %u views, the batch has %u", spec->n_views, batch->n_views);
+    if (batch->n_samples > spec->batch || (batch->n_samples < spec->batch && !spec->partial))
+        return err_set(code, "tap.spec: batches of %u samples, this one has %u", spec->batch,
+                       batch->n_samples);
+    for (uint32_t v = 0; v < spec->n_views; v++)
+        if (batch->sizes[v] != spec->views[v].size)
+            return err_set(code, "tap.spec: view %u is of size %u, the batch's of %u", v,
+                           spec->views[v].size, batch->sizes[v]);
+    return 0;
 }
 
 static int check_tap(const struct wire_message *m, int code)
 {
     int rc = check_name(code, "tap.dataset", m->tap.dataset);
     if (rc == 0)
+        rc = check_range(code, "tap.at_us", m->tap.at_us, 0, at_us_max);
+    if (rc == 0)
         rc = check_range(code, "tap.batch.frames", m->tap.batch.n_frames, 0, 0);
-    return rc < 0 ? rc : check_header(&m->tap.batch, code);
+    if (rc == 0)
+        rc = check_header(&m->tap.batch, code);
+    if (rc == 0 && m->tap.told_spec)
+        rc = check_told_spec(m, code);
+    return rc < 0 ? rc : check_omegas(&m->tap.batch, m->tap.told_spec ? &m->tap.spec : NULL, code);
 }
 
 int wire_check(const struct wire_message *m, int code)

@@ -109,95 +109,22 @@ static int read_welcome(struct wire *w, const Augstream__V1__Envelope *e)
     return rc;
 }
 
-static void fill_law(Augstream__V1__Law *to, const struct view_spec *from)
-{
-    to->size = from->size;
-    to->crop_mode = from->crop;
-    to->crop_resize = from->crop_resize;
-    to->scale_low = from->scale[0];
-    to->scale_high = from->scale[1];
-    to->ratio_low = from->ratio[0];
-    to->ratio_high = from->ratio[1];
-    to->flip = from->flip;
-    to->jitter_p = from->jitter.p;
-    to->brightness = from->jitter.brightness;
-    to->contrast = from->jitter.contrast;
-    to->saturation = from->jitter.saturation;
-    to->hue = from->jitter.hue;
-    to->jitter_order_per_batch = from->jitter.order_per_batch;
-    to->grayscale = from->grayscale;
-    to->blur_p = from->blur.p;
-    to->sigma_low = from->blur.sigma[0];
-    to->sigma_high = from->blur.sigma[1];
-    to->kernel = from->blur.kernel;
-    to->solarize_p = from->solarize.p;
-    to->solarize_threshold = from->solarize.threshold;
-    to->rotation = from->rotation;
-}
-
-static void read_law(struct view_spec *to, const Augstream__V1__Law *from)
-{
-    *to = (struct view_spec){
-        .size = from->size,
-        .crop = (enum crop_mode)from->crop_mode, /* wire_check knows which there are */
-        .crop_resize = from->crop_resize,
-        .scale = {from->scale_low, from->scale_high},
-        .ratio = {from->ratio_low, from->ratio_high},
-        .flip = from->flip,
-        .jitter = {.p = from->jitter_p,
-                   .brightness = from->brightness,
-                   .contrast = from->contrast,
-                   .saturation = from->saturation,
-                   .hue = from->hue,
-                   .order_per_batch = from->jitter_order_per_batch},
-        .grayscale = from->grayscale,
-        .blur = {.p = from->blur_p,
-                 .sigma = {from->sigma_low, from->sigma_high},
-                 .kernel = from->kernel},
-        .solarize = {.p = from->solarize_p, .threshold = from->solarize_threshold},
-        .rotation = from->rotation,
-    };
-}
-
 static void fill_open_session(struct wire *w, const struct wire_message *m)
 {
-    const struct spec *spec = &m->open_session.spec;
     Augstream__V1__OpenSession *p = &w->out.body.open_session;
     augstream__v1__open_session__init(p);
     p->request = m->open_session.request;
-    p->spec = &w->out.spec;
-    p->spec->dataset = (char *)spec->dataset;
-    p->spec->seed = spec->seed;
-    p->spec->batch = spec->batch;
-    p->spec->shuffle = spec->shuffle;
-    p->spec->partial = spec->partial;
-    p->spec->reduce = spec->reduce;
-    p->spec->n_views = spec->n_views;
-    p->spec->views = w->out.law_list;
-    for (uint32_t v = 0; v < spec->n_views; v++)
-        fill_law(&w->out.laws[v], &spec->views[v]);
+    p->spec = wire_fill_spec(w, &m->open_session.spec);
     w->out.envelope.open_session = p;
 }
 
 static int read_open_session(struct wire *w, const Augstream__V1__Envelope *e)
 {
     struct wire_message *m = &w->in.message;
-    const Augstream__V1__Spec *p = e->open_session->spec;
-    struct spec *spec = &m->open_session.spec;
-    if (!p)
+    if (!e->open_session->spec)
         return err_set(-EBADMSG, "open_session.spec: missing");
-    if (p->n_views > OMEGA_VIEWS_MAX)
-        return err_set(-EBADMSG, "spec.views: %zu, at most %d", p->n_views, OMEGA_VIEWS_MAX);
     m->open_session.request = e->open_session->request;
-    spec->seed = p->seed;
-    spec->batch = p->batch;
-    spec->shuffle = p->shuffle;
-    spec->partial = p->partial;
-    spec->reduce = p->reduce;
-    spec->n_views = (uint32_t)p->n_views;
-    for (uint32_t v = 0; v < spec->n_views; v++)
-        read_law(&spec->views[v], p->views[v]);
-    return wire_read_text(spec->dataset, sizeof spec->dataset, p->dataset, "spec.dataset");
+    return wire_read_spec(e->open_session->spec, &m->open_session.spec);
 }
 
 static void fill_session_opened(struct wire *w, const struct wire_message *m)

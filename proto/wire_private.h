@@ -51,6 +51,7 @@ struct wire_in {
     struct omega *omegas;                  /* [wire.omegas] */
     int64_t *labels;                       /* [wire.samples] */
     uint32_t *boxes;                       /* [wire.samples][4] */
+    uint32_t *checks;                      /* [wire.omegas] */
     struct wire_substitution *substituted; /* [wire.samples] */
 };
 
@@ -75,6 +76,10 @@ extern const struct wire_row wire_batch_row, wire_tap_row;
 int wire_read_text(char *ret, size_t cap, const char *text, const char *field);
 int wire_read_digest(uint8_t ret[DIGEST_BYTES], const ProtobufCBinaryData *bytes,
                      const char *field);
+
+/* A spec to pack, in wire->out and loans of spec; and one that came. */
+Augstream__V1__Spec *wire_fill_spec(struct wire *wire, const struct spec *spec);
+int wire_read_spec(const Augstream__V1__Spec *from, struct spec *ret);
 
 /* The bounds of a message, the same both ways. Returns 0 or code, field named. */
 int wire_check(const struct wire_message *message, int code);

@@ -364,6 +364,7 @@ static int open_serve(struct daemon *d)
                      .batch_bytes_max = (uint64_t)d->config->slot_mib << 20},
         .pool = d->stock.pool,
         .tap = d->port.tap != NULL,
+        .wall_us = stat_wall_us,
         .send = port_send,
         .send_hint = &d->port,
         .wake = slot_is_back,

@@ -211,14 +211,20 @@ static void tap(struct serve *serve, const struct batch *batch)
 {
     if (!serve->config.tap)
         return;
+    const struct session *session = batch->session;
+    struct wire_message *m = &serve->reply;
     struct serve_out out = {.peer = NULL};
-    serve->reply.type = WIRE_TAP;
-    serve->reply.tap.sequence = ++serve->tap_sequence;
-    serve->reply.tap.server_epoch = serve->config.protocol.server_epoch;
-    memcpy(serve->reply.tap.dataset, batch->session->dataset->name, WIRE_NAME_MAX);
-    serve->reply.tap.batch = batch->header;
-    serve->reply.tap.batch.server_epoch = serve->config.protocol.server_epoch;
-    serve->reply.tap.batch.n_frames = 0;
+    m->type = WIRE_TAP;
+    m->tap.sequence = ++serve->tap_sequence;
+    m->tap.server_epoch = serve->config.protocol.server_epoch;
+    m->tap.at_us = serve->config.wall_us();
+    memcpy(m->tap.dataset, session->dataset->name, WIRE_NAME_MAX);
+    m->tap.told_spec = true;
+    m->tap.spec = session->spec;
+    memcpy(m->tap.fingerprint, session->dataset->source->fingerprint, DIGEST_BYTES);
+    m->tap.batch = batch->header;
+    m->tap.batch.server_epoch = serve->config.protocol.server_epoch;
+    m->tap.batch.n_frames = 0;
     if (wire_pack(serve->wire, &serve->reply, &out.body, &out.len) < 0 ||
         serve->config.send(serve->config.send_hint, &out) < 0)
         log_debug("tap: %s", err_text());

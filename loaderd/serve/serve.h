@@ -26,8 +26,9 @@ struct serve_out {
 
 struct serve_config {
     struct protocol_config protocol;
-    struct pool *pool; /* a loan */
-    bool tap;          /* there is one */
+    struct pool *pool;         /* a loan */
+    bool tap;                  /* there is one; it needs wall_us */
+    uint64_t (*wall_us)(void); /* the date, microseconds since 1970 */
     int (*send)(void *hint, const struct serve_out *out);
     void *send_hint;
     void (*wake)(void *hint); /* a turn is due: a batch has left; any thread calls it */

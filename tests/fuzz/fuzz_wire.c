@@ -3,7 +3,8 @@
  * Beyond not crashing it must hold that
  *   - what a small memory takes, a large one takes, and tells the same;
  *   - what was taken can be packed again, and that is taken and packed to the same bytes;
- *   - a spec that its check lets pass draws records that their own check lets pass.
+ *   - a spec that its check lets pass draws records that their own check lets pass;
+ *   - a tap that tells its spec tells one that the check lets pass.
  * A breach aborts. */
 #include "tests/fuzz/fuzz.h"
 
@@ -55,6 +56,8 @@ static void draw(const struct spec *spec)
 
 static void look(const struct wire_message *m)
 {
+    if (m->type == WIRE_TAP && m->tap.told_spec)
+        check(spec_check(&m->tap.spec) == 0, "a tap of a spec that none may ask for");
     if (m->type != WIRE_OPEN_SESSION)
         return;
     const struct spec *spec = &m->open_session.spec;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* replay_wire: the corpus of fuzz_wire: a message of every type, as full as it can be, and the
- * shortest of each. */
+ * shortest of each; and a tap of an older loader. */
 #include "tests/fuzz/replay.h"
 #include "tests/unit/wire_samples.h"
 
@@ -20,6 +20,12 @@ void replay_corpus(void)
         const uint8_t bare[] = {0x08, WIRE_VERSION, (uint8_t)(type << 3 | 2), 0};
         replay_mutants(bare, sizeof bare);
     }
-    wire_free(wire);
+    const void *bytes;
+    size_t len;
+    sample_message(&samples, WIRE_TAP);
+    sample_tap_old(&samples);
+    assert_int_equal(wire_pack(wire, &samples.message, &bytes, &len), 0);
+    replay_mutants(bytes, len);
     replay((const uint8_t *)"", 0);
+    wire_free(wire);
 }

@@ -25,6 +25,7 @@ struct sent {
     uint64_t sequence;
 };
 enum { TAP = UINT32_MAX };
+static const uint64_t WALL_US = 1764081000123456;
 
 static struct sent sent[SENT_MAX];
 static uint32_t n_sent;
@@ -51,8 +52,14 @@ static void note(const struct serve_out *out, uint32_t who)
         s->code = m.error.code;
         memcpy(s->text, m.error.text, sizeof s->text);
     }
-    if (m.type == WIRE_TAP)
+    if (m.type == WIRE_TAP) {
         s->sequence = m.tap.sequence;
+        assert_int_equal(m.tap.at_us, WALL_US + n_sent - 1);
+        assert_string_equal(m.tap.dataset, "set");
+        assert_true(m.tap.told_spec); /* and then wire has held the batch against it */
+        assert_memory_equal(&m.tap.spec, &hand.session->spec, sizeof m.tap.spec);
+        assert_memory_equal(m.tap.fingerprint, hand.dataset.source->fingerprint, DIGEST_BYTES);
+    }
     if (m.type == WIRE_BATCH || m.type == WIRE_TAP) {
         s->request = b->request;
         s->index = b->index;
@@ -129,11 +136,17 @@ static void spoil(uint32_t index, int code)
     serve_turn(serve);
 }
 
+static uint64_t wall_us(void)
+{
+    return WALL_US + n_sent;
+}
+
 static struct serve_config serve_config(void)
 {
     return (struct serve_config){.protocol = hand_protocol(WINDOW),
                                  .pool = hand.pool,
                                  .tap = true,
+                                 .wall_us = wall_us,
                                  .send = take,
                                  .send_hint = sent,
                                  .wake = wake,

@@ -5,6 +5,7 @@
 #include "common/stat.h"
 
 #include <math.h>
+#include <time.h>
 
 static void test_mean(void **state)
 {
@@ -41,12 +42,23 @@ static void test_now(void **state)
     assert_true(first > 0 && second >= first && second - first < 60);
 }
 
+/* The date as the C library has it. */
+static void test_wall(void **state)
+{
+    (void)state;
+    const time_t before = time(NULL);
+    const uint64_t us = stat_wall_us();
+    const time_t after = time(NULL);
+    assert_true((time_t)(us / 1000000) >= before - 1 && (time_t)(us / 1000000) <= after + 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mean),
         cmocka_unit_test(test_mean_is_stable),
         cmocka_unit_test(test_now),
+        cmocka_unit_test(test_wall),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

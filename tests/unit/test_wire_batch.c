@@ -55,6 +55,9 @@ static void assert_batch_equal(const struct wire_batch *a, const struct wire_bat
     assert_true(!a->boxes == !b->boxes);
     if (a->boxes)
         assert_memory_equal(a->boxes, b->boxes, a->n_samples * 4 * sizeof a->boxes[0]);
+    assert_true(!a->checks == !b->checks);
+    if (a->checks)
+        assert_memory_equal(a->checks, b->checks, a->n_views * a->n_samples * sizeof a->checks[0]);
     assert_int_equal(a->n_substituted, b->n_substituted);
     for (uint32_t i = 0; i < a->n_substituted; i++) {
         assert_int_equal(a->substituted[i].position, b->substituted[i].position);
@@ -81,6 +84,7 @@ static void test_batch_round_trip(void **state)
     assert_batch_equal(&back.batch, &m->batch);
 
     s.message.batch.boxes = NULL;
+    s.message.batch.checks = NULL;
     assert_int_equal(wire_pack(w, m, &bytes, &len), 0);
     assert_int_equal(wire_unpack(w, bytes, len, &back), 0);
     assert_batch_equal(&back.batch, &m->batch);
@@ -94,15 +98,59 @@ static void test_tap_round_trip(void **state)
     static struct wire_message back;
     assert_int_equal(wire_new(SAMPLE_VIEWS * SAMPLE_BATCH, &w), 0);
     const struct wire_message *m = sample_message(&s, WIRE_TAP);
-    const void *bytes;
-    size_t len;
-    assert_int_equal(wire_pack(w, m, &bytes, &len), 0);
-    assert_int_equal(wire_unpack(w, bytes, len, &back), 0);
-    assert_int_equal(back.type, WIRE_TAP);
-    assert_int_equal(back.tap.sequence, m->tap.sequence);
-    assert_int_equal(back.tap.server_epoch, m->tap.server_epoch);
-    assert_string_equal(back.tap.dataset, m->tap.dataset);
-    assert_batch_equal(&back.tap.batch, &m->tap.batch);
+    for (int old = 0; old < 2; old++) {
+        const void *bytes;
+        size_t len;
+        if (old)
+            sample_tap_old(&s);
+        assert_int_equal(wire_pack(w, m, &bytes, &len), 0);
+        assert_int_equal(wire_unpack(w, bytes, len, &back), 0);
+        assert_int_equal(back.type, WIRE_TAP);
+        assert_int_equal(back.tap.sequence, m->tap.sequence);
+        assert_int_equal(back.tap.server_epoch, m->tap.server_epoch);
+        assert_int_equal(back.tap.at_us, m->tap.at_us);
+        assert_string_equal(back.tap.dataset, m->tap.dataset);
+        assert_int_equal(back.tap.told_spec, !old);
+        assert_memory_equal(&back.tap.spec, &m->tap.spec, sizeof back.tap.spec);
+        assert_memory_equal(back.tap.fingerprint, m->tap.fingerprint, DIGEST_BYTES);
+        assert_batch_equal(&back.tap.batch, &m->tap.batch);
+    }
+}
+
+/* A spec without a fingerprint, a fingerprint of another length, or one without a spec. */
+static void test_half_a_spec(void **state)
+{
+    (void)state;
+    auto_with(wire_auto) struct wire *w = NULL;
+    static struct samples s;
+    static struct wire_message back;
+    static uint8_t raw[1 << 16];
+    assert_int_equal(wire_new(SAMPLE_VIEWS * SAMPLE_BATCH, &w), 0);
+    const struct wire_message *m = sample_message(&s, WIRE_TAP);
+    const struct {
+        bool spec;
+        size_t fingerprint;
+        const char *named; /* NULL: taken */
+    } rows[] = {{true, DIGEST_BYTES, NULL},
+                {true, 0, "tap.fingerprint"},
+                {true, DIGEST_BYTES - 1, "tap.fingerprint"},
+                {false, DIGEST_BYTES, "tap.spec"},
+                {false, 1, "tap.spec"},
+                {false, 0, NULL}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        augstream__v1__envelope__init(&w->out.envelope);
+        w->out.envelope.version = WIRE_VERSION;
+        w->out.envelope.body_case = (Augstream__V1__Envelope__BodyCase)WIRE_TAP;
+        wire_tap_row.fill(w, m);
+        w->out.body.tap.fingerprint.len = rows[i].fingerprint;
+        if (!rows[i].spec)
+            w->out.body.tap.spec = NULL;
+        size_t len = augstream__v1__envelope__pack(&w->out.envelope, raw);
+        wire_seal(raw, len);
+        assert_int_equal(wire_unpack(w, raw, len + WIRE_SEAL, &back), rows[i].named ? -EBADMSG : 0);
+        if (rows[i].named && !strstr(err_text(), rows[i].named))
+            fail_msg("\"%s\" does not name %s", err_text(), rows[i].named);
+    }
 }
 
 /* Every field at the value that takes the most bytes. */
@@ -130,6 +178,7 @@ struct largest {
     struct omega omega[WIRE_OMEGAS_MAX];
     int64_t labels[WIRE_BATCH_MAX];
     uint32_t boxes[WIRE_BATCH_MAX][4];
+    uint32_t checks[WIRE_OMEGAS_MAX];
     struct wire_substitution substituted[WIRE_BATCH_MAX];
 };
 
@@ -138,6 +187,7 @@ static void fill_largest(struct largest *l, uint32_t n, uint32_t n_views, struct
     enum { SIZE = 32, IMAGE = SIZE * SIZE * 3 };
     for (uint32_t i = 0; i < n * n_views; i++)
         largest_omega(&l->omega[i], i / n);
+    memset(l->checks, 0xff, sizeof l->checks);
     for (uint32_t i = 0; i < n; i++) {
         l->labels[i] = INT32_MAX;
         for (uint32_t k = 0; k < 4; k++)
@@ -154,6 +204,7 @@ static void fill_largest(struct largest *l, uint32_t n, uint32_t n_views, struct
                                          .omega = l->omega,
                                          .labels = l->labels,
                                          .boxes = l->boxes[0],
+                                         .checks = l->checks,
                                          .n_substituted = n,
                                          .substituted = l->substituted}};
     for (uint32_t v = 0; v < n_views; v++) {
@@ -180,7 +231,8 @@ static void test_record_is_small(void **state)
     assert_int_equal(wire_pack(w, &m, &bytes, &one), 0);
     fill_largest(l, 2, 2, &m);
     assert_int_equal(wire_pack(w, &m, &bytes, &two), 0);
-    assert_in_range(two - one, 2 * 60, 2 * 256); /* two records, a label, a box, a substitution */
+    /* two records with their checks, a label, a box, a substitution */
+    assert_in_range(two - one, 2 * 60, 2 * 256);
     print_message("bytes a view: %zu\n", (two - one) / 2);
 }
 
@@ -221,6 +273,7 @@ static void test_unknown_field(void **state)
         assert_int_equal(wire_new(rows[i][0] * rows[i][1], &w), 0);
         fill_largest(l, rows[i][0], rows[i][1], &m);
         m.batch.boxes = NULL;
+        m.batch.checks = NULL;
         augstream__v1__envelope__init(&w->out.envelope);
         w->out.envelope.version = WIRE_VERSION;
         w->out.envelope.body_case = (Augstream__V1__Envelope__BodyCase)WIRE_BATCH;
@@ -267,6 +320,31 @@ static void test_boxes_count(void **state)
         assert_int_equal(rc, n < 4 * SAMPLE_BATCH ? -EBADMSG : 0);
         if (rc < 0)
             assert_non_null(strstr(err_text(), "batch.boxes"));
+    }
+}
+
+/* Checks of another number than the views'. */
+static void test_checks_count(void **state)
+{
+    (void)state;
+    auto_with(wire_auto) struct wire *w = NULL;
+    static struct samples s;
+    static struct wire_message back;
+    static uint8_t raw[1 << 16];
+    assert_int_equal(wire_new(SAMPLE_VIEWS * SAMPLE_BATCH, &w), 0);
+    const struct wire_message *m = sample_message(&s, WIRE_BATCH);
+    for (size_t n = 0; n <= SAMPLE_VIEWS * SAMPLE_BATCH; n++) {
+        augstream__v1__envelope__init(&w->out.envelope);
+        w->out.envelope.version = WIRE_VERSION;
+        w->out.envelope.body_case = (Augstream__V1__Envelope__BodyCase)WIRE_BATCH;
+        wire_batch_row.fill(w, m);
+        w->out.batch.n_checks = n;
+        size_t len = augstream__v1__envelope__pack(&w->out.envelope, raw);
+        wire_seal(raw, len);
+        int rc = wire_unpack(w, raw, len + WIRE_SEAL, &back);
+        assert_int_equal(rc, n > 0 && n < SAMPLE_VIEWS * SAMPLE_BATCH ? -EBADMSG : 0);
+        if (rc < 0)
+            assert_non_null(strstr(err_text(), "batch.checks"));
     }
 }
 
@@ -319,10 +397,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_batch_round_trip),
         cmocka_unit_test(test_tap_round_trip),
+        cmocka_unit_test(test_half_a_spec),
         cmocka_unit_test(test_record_is_small),
         cmocka_unit_test(test_any_size_fits),
         cmocka_unit_test(test_unknown_field),
         cmocka_unit_test(test_boxes_count),
+        cmocka_unit_test(test_checks_count),
         cmocka_unit_test(test_more_than_expected_is_refused),
         cmocka_unit_test(test_nothing_is_allocated),
     };

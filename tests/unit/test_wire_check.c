@@ -116,6 +116,35 @@ BREAK(frame_largest, m->batch.frames[1].bytes = UINT32_MAX)
 BREAK(tap_control, m->tap.dataset[1] = 5)
 BREAK(tap_frames, m->tap.batch.n_frames = 1)
 BREAK(tap_label, s->labels[0] = -2)
+BREAK(tap_late, m->tap.at_us = 253402300800000000)
+BREAK(tap_latest, m->tap.at_us = UINT64_MAX)
+
+/* A spec that is told names the session, whatever else is wrong with it. */
+#define BREAK_SPEC(name, statement)                                                                \
+    BREAK(name, statement; spec_digest(&m->tap.spec, m->tap.fingerprint, m->tap.batch.session))
+BREAK(spec_session, m->tap.batch.session[15] ^= 1)
+BREAK(spec_seed, m->tap.spec.seed++)
+BREAK(spec_fingerprint, m->tap.fingerprint[0] ^= 1)
+BREAK_SPEC(spec_dataset, m->tap.spec.dataset[0] = 'F')
+BREAK_SPEC(spec_name, m->tap.spec.dataset[0] = '\n')
+BREAK_SPEC(spec_crop, m->tap.spec.views[0].crop = (enum crop_mode)2)
+BREAK_SPEC(spec_law, m->tap.spec.views[0].flip = 1.5)
+BREAK_SPEC(spec_nan, m->tap.spec.views[1].scale[0] = NAN)
+BREAK_SPEC(spec_none, m->tap.spec.batch = 0)
+BREAK_SPEC(spec_views, m->tap.spec.n_views = 1)
+BREAK_SPEC(spec_size, m->tap.spec.views[1].size = 9)
+BREAK_SPEC(spec_short, m->tap.spec.batch = SAMPLE_BATCH - 1)
+BREAK_SPEC(spec_whole, m->tap.spec.partial = false)
+BREAK_SPEC(law_flip, m->tap.spec.views[0].flip = 0)
+BREAK_SPEC(law_jitter, m->tap.spec.views[1].jitter.brightness = 0.1)
+BREAK_SPEC(law_hue, m->tap.spec.views[0].jitter.hue = 0.05)
+BREAK_SPEC(law_grayscale, m->tap.spec.views[1].grayscale = 0)
+BREAK_SPEC(law_blur, m->tap.spec.views[1].blur.p = 0)
+BREAK_SPEC(law_sigma, m->tap.spec.views[0].blur.sigma[1] = 1)
+BREAK_SPEC(law_solarize, m->tap.spec.views[1].solarize.threshold = 0.6)
+BREAK_SPEC(law_rotation, m->tap.spec.views[0].rotation = 0)
+BREAK_SPEC(law_centre, m->tap.spec.views[0].crop = CROP_CENTER)
+BREAK(omega_law, s->omega[9].blur.sigma = 2.5f)
 
 static void test_both_ways(void **state)
 {
@@ -175,6 +204,31 @@ static void test_both_ways(void **state)
         {WIRE_TAP, tap_control, "tap.dataset"},
         {WIRE_TAP, tap_frames, "frames"},
         {WIRE_TAP, tap_label, "batch.labels"},
+        {WIRE_TAP, tap_late, "tap.at_us"},
+        {WIRE_TAP, tap_latest, "tap.at_us"},
+        {WIRE_TAP, spec_session, "session"},
+        {WIRE_TAP, spec_seed, "session"},
+        {WIRE_TAP, spec_fingerprint, "session"},
+        {WIRE_TAP, spec_dataset, "dataset"},
+        {WIRE_TAP, spec_name, "spec.dataset"},
+        {WIRE_TAP, spec_crop, "law.crop_mode"},
+        {WIRE_TAP, spec_law, "flip"},
+        {WIRE_TAP, spec_nan, "scale"},
+        {WIRE_TAP, spec_none, "batch"},
+        {WIRE_TAP, spec_views, "1 views"},
+        {WIRE_TAP, spec_size, "size 9"},
+        {WIRE_TAP, spec_short, "batches of 4"},
+        {WIRE_TAP, spec_whole, "batches of 6"},
+        {WIRE_TAP, law_flip, "flip"},
+        {WIRE_TAP, law_jitter, "jitter"},
+        {WIRE_TAP, law_hue, "jitter"},
+        {WIRE_TAP, law_grayscale, "grayscale"},
+        {WIRE_TAP, law_blur, "blur"},
+        {WIRE_TAP, law_sigma, "blur"},
+        {WIRE_TAP, law_solarize, "solarize"},
+        {WIRE_TAP, law_rotation, "rotation"},
+        {WIRE_TAP, law_centre, "crop"},
+        {WIRE_TAP, omega_law, "blur"},
     };
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         assert_refused(rows[i].type, rows[i].breaks, rows[i].named);

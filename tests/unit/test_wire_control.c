@@ -39,29 +39,6 @@ static void test_round_trips(void **state)
     }
 }
 
-/* As many views as there may be, no two of one law. */
-static void test_every_view(void **state)
-{
-    (void)state;
-    static struct samples s;
-    static struct wire_message back;
-    struct wire_message *m = sample_message(&s, WIRE_OPEN_SESSION);
-    struct spec *spec = &m->open_session.spec;
-    spec->n_views = OMEGA_VIEWS_MAX;
-    for (uint32_t v = 0; v < OMEGA_VIEWS_MAX; v++) {
-        spec->views[v] = spec->views[v % 2];
-        spec->views[v].size = 8 + v;
-        spec->views[v].scale[0] = 0.01 * (v + 1);
-        spec->views[v].blur.p = 1.0 / (v + 1);
-        spec->views[v].solarize.p = 1.0 / (v + 2);
-    }
-    const void *bytes;
-    size_t len;
-    assert_int_equal(wire_pack(wire, m, &bytes, &len), 0);
-    assert_int_equal(wire_unpack(wire, bytes, len, &back), 0);
-    assert_memory_equal(&back, m, sizeof back);
-}
-
 static void test_empty_values(void **state)
 {
     (void)state;
@@ -103,7 +80,6 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trips),
-        cmocka_unit_test(test_every_view),
         cmocka_unit_test(test_empty_values),
         cmocka_unit_test(test_texts_and_digests_that_do_not_fit),
     };

@@ -20,6 +20,7 @@ struct samples {
     struct omega omega[SAMPLE_VIEWS * SAMPLE_BATCH];
     int64_t labels[SAMPLE_BATCH];
     uint32_t boxes[SAMPLE_BATCH][4];
+    uint32_t checks[SAMPLE_VIEWS * SAMPLE_BATCH];
     struct wire_substitution substituted[2];
     struct wire_message message;
 };
@@ -60,6 +61,9 @@ static inline void sample_batch(struct samples *s, struct wire_batch *b)
         for (uint32_t k = 0; k < 4; k++)
             s->boxes[n][k] = n ? 300 * n + k : 0;
     s->boxes[4][2] = OMEGA_SIDE_MAX;
+    for (uint32_t i = 0; i < SAMPLE_VIEWS * SAMPLE_BATCH; i++) /* none of them a default but 0 */
+        s->checks[i] = UINT32_MAX - i * 0x1fffffff;
+    s->checks[3] = 0;
     s->substituted[0] = (struct wire_substitution){1, 70, FAULT_TRUNCATED};
     s->substituted[1] = (struct wire_substitution){4, 4000000000u, FAULT_DEADLINE};
     *b = (struct wire_batch){
@@ -74,6 +78,7 @@ static inline void sample_batch(struct samples *s, struct wire_batch *b)
         .omega = s->omega,
         .labels = s->labels,
         .boxes = s->boxes[0],
+        .checks = s->checks,
         .n_substituted = 2,
         .substituted = s->substituted,
         .n_frames = 3,
@@ -104,6 +109,43 @@ static inline void sample_spec(struct spec *spec)
             .solarize = {0.25, 0.6},
             .rotation = 0.125,
         };
+}
+
+/* A tap of such a batch, made from a spec whose laws can draw its omegas. */
+static inline void sample_tap(struct samples *s)
+{
+    struct wire_message *m = &s->message;
+    sample_batch(s, &m->tap.batch);
+    m->tap.batch.n_frames = 0;
+    memset(m->tap.batch.frames, 0, sizeof m->tap.batch.frames);
+    m->tap.sequence = 12;
+    m->tap.server_epoch = 13;
+    m->tap.at_us = 1764081000123456;
+    snprintf(m->tap.dataset, sizeof m->tap.dataset, "flowers");
+    m->tap.told_spec = true;
+    sample_spec(&m->tap.spec);
+    memcpy(m->tap.spec.dataset, m->tap.dataset, sizeof m->tap.dataset);
+    m->tap.spec.batch = SAMPLE_BATCH + 1; /* the epoch's last batch */
+    for (uint32_t v = 0; v < SAMPLE_VIEWS; v++) {
+        struct view_spec *law = &m->tap.spec.views[v];
+        law->size = m->tap.batch.sizes[v];
+        law->crop = CROP_RANDOM;
+        law->jitter.contrast = 1;
+        law->solarize.threshold = 0.5;
+    }
+    memset(m->tap.fingerprint, 0xfe, DIGEST_BYTES);
+    spec_digest(&m->tap.spec, m->tap.fingerprint, m->tap.batch.session);
+}
+
+/* ... as an older loader tells it. */
+static inline void sample_tap_old(struct samples *s)
+{
+    struct wire_message *m = &s->message;
+    m->tap.at_us = 0;
+    m->tap.told_spec = false;
+    memset(&m->tap.spec, 0, sizeof m->tap.spec);
+    memset(m->tap.fingerprint, 0, sizeof m->tap.fingerprint);
+    m->tap.batch.checks = NULL;
 }
 
 static inline void sample_welcome(struct wire_message *m)
@@ -179,12 +221,7 @@ static inline struct wire_message *sample_message(struct samples *s, enum wire_t
         m->draining.server_epoch = 11;
         break;
     case WIRE_TAP:
-        sample_batch(s, &m->tap.batch);
-        m->tap.batch.n_frames = 0;
-        memset(m->tap.batch.frames, 0, sizeof m->tap.batch.frames);
-        m->tap.sequence = 12;
-        m->tap.server_epoch = 13;
-        snprintf(m->tap.dataset, sizeof m->tap.dataset, "flowers");
+        sample_tap(s);
         break;
     }
     return m;
