@@ -332,3 +332,34 @@ int render_sample(struct render *render, const struct render_task *task, enum wi
         augment_view(render->augment, image, &task->spec->views[v], task->omega[v], task->out[v]);
     return 0;
 }
+
+static int whole_read(struct render *render, const struct item *item, uint32_t side,
+                      struct picture *ret, enum wire_fault *ret_fault)
+{
+    size_t len = 0;
+    int rc = item_read(render, item, &len, ret_fault);
+    if (rc < 0)
+        return rc;
+    rc = header_read(render, item, len, ret, ret_fault);
+    if (rc == 0 && side > 0) {
+        const uint32_t longer = ret->w > ret->h ? ret->w : ret->h;
+        uint32_t reduce = ret->reduce_max;
+        while (reduce > 1 && longer / reduce < side)
+            reduce /= 2;
+        const struct region whole = whole_region(ret, reduce);
+        rc = decode_pixels(render->decoder, &whole, reduce, &render->image, ret_fault);
+    }
+    if (rc < 0)
+        return err_set(rc, "%s: %s", item->path, err_text());
+    return 0;
+}
+
+int render_picture(struct render *render, const struct item *item, uint32_t side,
+                   struct picture *ret_picture, const struct image **ret_image,
+                   enum wire_fault *ret_fault)
+{
+    int rc = whole_read(render, item, side, ret_picture, ret_fault);
+    if (rc == 0 && side > 0)
+        *ret_image = &render->image;
+    return rc;
+}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* render: one sample of a batch, as a pure function: read -> header -> draw omega -> pixels ->
- * augment, for every view of the spec. Worker processes only (and tests). */
+ * augment, for every view of the spec. Worker processes only (and tools and tests). */
 #ifndef AUGSTREAM_LOADERD_RENDER_H
 #define AUGSTREAM_LOADERD_RENDER_H
 
@@ -46,5 +46,12 @@ struct render_task {
  * this spec. What out, and omega where it was to be drawn, then hold means nothing. */
 int render_sample(struct render *render, const struct render_task *task,
                   enum wire_fault *ret_fault);
+
+/* The picture itself, for people to look at. side > 0: all of it, reduced as far as leaves the
+ * longer side at least `side`, into *ret_image, a loan until the next call on render. side 0: only
+ * what its header says. Errors as render_sample's; what they would set then means nothing. */
+int render_picture(struct render *render, const struct item *item, uint32_t side,
+                   struct picture *ret_picture, const struct image **ret_image,
+                   enum wire_fault *ret_fault);
 
 #endif
