@@ -111,7 +111,8 @@ void herd_grant(struct herd_receiver *receiver, uint32_t batches);
 /* Fills in keys, where the herd has some. */
 void herd_receiver_keys(const struct herd *herd, struct herd_receiver_config *config);
 
-/* Takes `n` batches of a spec in this process, as a trainer that comes and goes. */
+/* Takes `n` batches of a spec in a process that has ended when this returns: a trainer that comes
+ * and goes. */
 void herd_visit(const struct herd_receiver_config *config, uint32_t n);
 
 /* What every receiver here asks of one loader. */
