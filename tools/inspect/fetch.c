@@ -29,6 +29,14 @@ int inspect_fail(int rc)
     return err_exit(rc);
 }
 
+int inspect_parsed(int rc)
+{
+    if (rc == USAGE_TOLD)
+        return EXIT_OK;
+    log_error("%s", err_text());
+    return EXIT_USAGE;
+}
+
 int fetch_option(struct fetch_options *o, int c, const char *arg)
 {
     int rc = 0;

@@ -23,6 +23,10 @@ int inspect_number(const char *name, const char *text, int64_t low, int64_t high
 /* Logs err_text() and gives the exit code for rc. */
 int inspect_fail(int rc);
 
+/* The exit code where a command line is not followed: rc < 0, it is wrong, err_text() logged; or
+ * USAGE_TOLD, it asked for help and has it. */
+int inspect_parsed(int rc);
+
 /* fetch: one batch of a recipe, asked for as the trainer asks. endpoint "embedded" starts a private
  * loader. Zero-initialise; done is fine on a half-made one. */
 struct fetch {

@@ -271,15 +271,11 @@ static void table(const struct run *runs, size_t n)
 int inspect_runs(int argc, char **argv)
 {
     int key = usage_next(&inspect_runs_usage, argc, argv);
-    if (key == USAGE_TOLD)
-        return EXIT_OK;
     size_t n = (size_t)(argc - optind);
     if (key == 0 && (n < 1 || n > RUNS_MAX))
         key = err_set(-EINVAL, "runs needs 1 to %d run folders", RUNS_MAX);
-    if (key < 0) {
-        log_error("%s", err_text());
-        return EXIT_USAGE;
-    }
+    if (key)
+        return inspect_parsed(key);
     struct run runs[RUNS_MAX] = {0};
     int rc = 0;
     for (size_t r = 0; !rc && r < n; r++) {

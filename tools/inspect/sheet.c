@@ -61,12 +61,8 @@ int inspect_sheet(int argc, char **argv)
 {
     struct options o = {.samples = 24};
     int rc = parse(argc, argv, &o);
-    if (rc > 0)
-        return EXIT_OK;
-    if (rc < 0) {
-        log_error("%s", err_text());
-        return EXIT_USAGE;
-    }
+    if (rc)
+        return inspect_parsed(rc);
     struct sheet sheet = {0};
     struct fetch *fetch = calloc(1, sizeof *fetch);
     rc = fetch ? fetch_open(fetch, &o.fetch) : err_set(-ENOMEM, "out of memory");
