@@ -98,3 +98,44 @@ uint32_t crc32c(uint32_t crc, const void *bytes, size_t len)
     return crc32c_table(crc, bytes, len);
 }
 #endif
+
+/* Polynomials modulo CRC-32C's, reflected as the checksum is: the highest bit is x^0. A checksum's
+ * bits ahead of 8n more are themselves times x^8n, so a fixed length is one factor; the ones that
+ * the checksum begins and ends with cancel out of the sum. */
+static const uint32_t poly = 0x82f63b78, poly_one = 1u << 31, poly_byte = 1u << 23;
+
+static uint32_t poly_times_x(uint32_t a)
+{
+    return a >> 1 ^ (a & 1 ? poly : 0);
+}
+
+static uint32_t poly_times(uint32_t a, uint32_t b)
+{
+    uint32_t product = 0;
+    for (uint32_t bit = poly_one; bit; bit >>= 1, b = poly_times_x(b))
+        product ^= a & bit ? b : 0;
+    return product;
+}
+
+void crc32c_shift_init(struct crc32c_shift *ret, size_t len)
+{
+    uint32_t factor = poly_one;
+    for (uint32_t square = poly_byte; len > 0; len >>= 1, square = poly_times(square, square))
+        factor = len & 1 ? poly_times(factor, square) : factor;
+    for (uint32_t i = 8; i-- > 0;) { /* from x^0 on */
+        uint32_t *of = ret->of_nibble[i];
+        for (uint32_t bit = 8; bit > 0; bit >>= 1, factor = poly_times_x(factor))
+            of[bit] = factor;
+        of[0] = 0;
+        for (uint32_t bits = 3; bits < 16; bits++)
+            if (bits & (bits - 1)) /* more than one: the lowest, and the others */
+                of[bits] = of[bits & (bits - 1)] ^ of[bits & -bits];
+    }
+}
+
+uint32_t crc32c_combine(const struct crc32c_shift *shift, uint32_t a, uint32_t b)
+{
+    for (uint32_t i = 0; i < 8; i++)
+        b ^= shift->of_nibble[i][a >> 4 * i & 15];
+    return b;
+}

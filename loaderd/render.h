@@ -37,6 +37,7 @@ struct render_task {
     uint32_t epoch, batch;                /* omega_key */
     uint8_t *out[OMEGA_VIEWS_MAX];        /* [size][size][3] of each view */
     struct omega *omega[OMEGA_VIEWS_MAX]; /* where each view's record goes */
+    uint32_t *check[OMEGA_VIEWS_MAX];     /* where the CRC-32C of its pixels goes; NULL: nowhere */
     struct render_cache *cache;           /* NULL: none. The views are the same with and without */
     bool recorded; /* omega holds the records already: nothing is drawn, views come out again */
 };

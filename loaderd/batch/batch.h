@@ -90,8 +90,9 @@ int batch_replace(struct batch *batch, uint32_t position, enum wire_fault fault)
 void batch_return(struct batch *batch, uint32_t position);
 
 /* All positions stand: fills header from the slot at base: frames of at most WIRE_FRAME_MAX cut at
- * whole images, never across views, with their CRC32C; omegas, labels, boxes,
- * substitutions by position.
+ * whole images, never across views, with their CRC-32C, which comes from the views' (no pixel is
+ * read); omegas, views' checksums, labels, boxes, substitutions by position. omega and checks are
+ * loans of the slot.
  * -EIO when a worker left the omega of another sample. */
 int batch_seal(struct batch *batch, const void *base);
 

@@ -27,5 +27,7 @@ void slot_layout(const struct spec *spec, uint32_t n, struct slot_layout *ret)
         ret->frames += (n + images - 1) / images;
     }
     ret->omega = at;
-    ret->bytes = at + (size_t)spec->n_views * n * sizeof(struct omega);
+    const size_t images = (size_t)spec->n_views * n;
+    ret->check = aligned(at + images * sizeof(struct omega));
+    ret->bytes = ret->check + images * sizeof(uint32_t);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* task: what travels between the daemon and one of its worker processes, over a SOCK_SEQPACKET
  * pair: one struct is one record, so nothing is ever split or joined. Both ends are built together;
- * a record of another size is an error. The pixels and omegas go into the shared slot, not here. */
+ * a record of another size is an error. The pixels, their omegas and checksums go into the shared
+ * slot, not here. */
 #ifndef AUGSTREAM_LOADERD_TASK_H
 #define AUGSTREAM_LOADERD_TASK_H
 

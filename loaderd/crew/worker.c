@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* worker: takes tasks from the daemon, gives pixels and omegas in slots. One per process: here, and
- * nowhere else, image bytes of unknown origin meet decoders. The daemon is trusted, yet a task that
- * would write outside its slot is refused. Does not log. */
+/* worker: takes tasks from the daemon, gives pixels, omegas and checksums in slots. One per
+ * process: here, and nowhere else, image bytes of unknown origin meet decoders. The daemon is
+ * trusted, yet a task that would write outside its slot is refused. Does not log. */
 #include "loaderd/crew/worker.h"
 
 #include "common/err.h"
@@ -46,7 +46,7 @@ static int keep_spec(struct worker *worker, const struct task_spec *task)
     return 0;
 }
 
-/* Where the task's views and omegas go; -EBADMSG when that is not inside one slot. */
+/* Where the task's views, omegas and checksums go; -EBADMSG when that is not inside one slot. */
 static int place(const struct worker *worker, const struct task_render *task,
                  struct render_task *ret)
 {
@@ -64,11 +64,14 @@ static int place(const struct worker *worker, const struct task_render *task,
         return err_set(-EBADMSG, "task: %zu bytes do not fit in a slot", layout.bytes);
     unsigned char *slot = config->base + task->slot * config->slot_bytes;
     struct omega *omega = (struct omega *)(slot + layout.omega);
+    uint32_t *check = (uint32_t *)(slot + layout.check);
     *ret = (struct render_task){
         .item = &task->item, .spec = spec, .epoch = task->epoch, .batch = task->batch};
     for (uint32_t v = 0; v < spec->n_views; v++) {
         ret->out[v] = slot + layout.view[v] + task->position * layout.image[v];
-        ret->omega[v] = omega + (size_t)v * task->n_samples + task->position;
+        const size_t at = (size_t)v * task->n_samples + task->position;
+        ret->omega[v] = omega + at;
+        ret->check[v] = check + at;
     }
     return 0;
 }

@@ -3,6 +3,7 @@
  * to stop. */
 #include "tests/sim/node.h"
 
+#include "common/crc32c.h"
 #include "common/err.h"
 #include "tests/sim/dice.h"
 
@@ -132,10 +133,14 @@ static void paint(const struct node *node, const struct node_task *t)
     slot_layout(spec, t->task.n_samples, &layout);
     unsigned char *slot = pool_data(node->pool, t->task.slot);
     struct omega *omegas = (struct omega *)(slot + layout.omega);
+    uint32_t *checks = (uint32_t *)(slot + layout.check);
     for (uint32_t v = 0; v < spec->n_views; v++) {
         const struct truth_view view = {node->flavour, spec, t->task.epoch, t->task.item.sample, v};
-        truth_paint(&view, slot + layout.view[v] + t->task.position * layout.image[v]);
-        truth_omega(&view, &omegas[v * t->task.n_samples + t->task.position]);
+        const uint32_t at = v * t->task.n_samples + t->task.position;
+        unsigned char *pixels = slot + layout.view[v] + t->task.position * layout.image[v];
+        truth_paint(&view, pixels);
+        truth_omega(&view, &omegas[at]);
+        checks[at] = crc32c(0, pixels, layout.image[v]);
     }
 }
 

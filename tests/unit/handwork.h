@@ -6,6 +6,7 @@
 
 #include "numbered.h"
 
+#include "common/crc32c.h"
 #include "loaderd/serve/serve.h"
 
 #include <errno.h>
@@ -95,10 +96,14 @@ static inline void hand_render(const struct batch *batch, const struct task_rend
 {
     unsigned char *slot = pool_data(hand.pool, task->slot);
     struct omega *omegas = (struct omega *)(slot + batch->layout.omega);
+    uint32_t *checks = (uint32_t *)(slot + batch->layout.check);
     for (uint32_t v = 0; v < hand.session->spec.n_views; v++) {
         const struct omega_key key = {.sample = task->item.sample, .view = v};
-        omega_draw(&hand.session->spec.views[v], &key, 40, 30,
-                   &omegas[v * task->n_samples + task->position]);
+        const uint32_t at = v * task->n_samples + task->position;
+        omega_draw(&hand.session->spec.views[v], &key, 40, 30, &omegas[at]);
+        checks[at] =
+            crc32c(0, slot + batch->layout.view[v] + task->position * batch->layout.image[v],
+                   batch->layout.image[v]);
     }
 }
 

@@ -8,6 +8,8 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 enum { SAMPLES = 100, BATCH = 16, SIZE = 8, SLOT_PIXELS = 8 << 20 };
 
@@ -16,6 +18,7 @@ static struct sessions *sessions;
 static struct session *session;
 static struct batch *batch;
 static unsigned char *slot;
+static size_t page;
 
 static int open_session(const struct spec *spec)
 {
@@ -33,7 +36,8 @@ static int setup(void **state)
     if (sessions_new(&config, &sessions) < 0 || open_session(&spec) < 0)
         return -1;
     batch = calloc(1, sizeof *batch);
-    slot = aligned_alloc(SLOT_ALIGN, SLOT_PIXELS + SLOT_EXTRA / SLOT_ALIGN * SLOT_ALIGN);
+    page = (size_t)sysconf(_SC_PAGESIZE);
+    slot = aligned_alloc(page, (SLOT_PIXELS + SLOT_EXTRA) / page * page);
     return batch && slot ? 0 : -1;
 }
 
@@ -47,7 +51,7 @@ static int teardown(void **state)
     return 0;
 }
 
-/* What a worker leaves: the sample's number in every pixel and in every omega. */
+/* What a worker leaves: the sample's number in every pixel and in every omega, and the checksum. */
 static void render(const struct task_render *task)
 {
     struct slot_layout layout;
@@ -57,6 +61,9 @@ static void render(const struct task_render *task)
                layout.image[v]);
         struct omega *omega = (struct omega *)(slot + layout.omega);
         omega[v * task->n_samples + task->position].sample = task->item.sample;
+        uint32_t *check = (uint32_t *)(slot + layout.check);
+        check[v * task->n_samples + task->position] =
+            crc32c(0, slot + layout.view[v] + task->position * layout.image[v], layout.image[v]);
     }
 }
 
@@ -182,6 +189,11 @@ static void test_sealed(void **state)
         assert_int_equal(header->frames[f].crc32c,
                          crc32c(0, slot + batch->frame_at[f], header->frames[f].bytes));
     }
+    for (uint32_t i = 0; i < 2 * BATCH; i++)
+        assert_int_equal(
+            header->checks[i],
+            crc32c(0, slot + batch->layout.view[i / BATCH] + i % BATCH * batch->layout.image[0],
+                   batch->layout.image[0]));
     assert_memory_equal(header->session, session->id, DIGEST_BYTES);
     assert_int_equal(session->placed, BATCH);
     assert_int_equal(session->replaced, s);
@@ -216,6 +228,30 @@ static void test_sealed_sizes(void **state)
             assert_int_equal(at[(i + 1) * image - 1], header->omega[position].sample);
         }
     }
+}
+
+/* The views' checksums are all that the frames' are made of: who seals looks at no pixel. */
+static void test_no_pixel_is_read(void **state)
+{
+    (void)state;
+    struct spec spec = numbered_spec("d", BATCH, SIZE);
+    view_spec_eval(&spec.views[0], 320, 320);
+    assert_int_equal(open_session(&spec), 0);
+    make(1, 4);
+    struct wire_frame frames[WIRE_FRAMES_MAX];
+    memcpy(frames, batch->header.frames, sizeof frames);
+    const size_t pixels = batch->layout.omega / page * page;
+    assert_true(pixels > (size_t)BATCH * 320 * 320 * 3 - page);
+    assert_int_equal(mprotect(slot, pixels, PROT_NONE), 0);
+    const int rc = batch_seal(batch, slot);
+    assert_int_equal(mprotect(slot, pixels, PROT_READ | PROT_WRITE), 0);
+    assert_int_equal(rc, 0);
+    assert_memory_equal(frames, batch->header.frames, sizeof frames);
+    uint32_t *check = (uint32_t *)(slot + batch->layout.check);
+    check[0] ^= 1;
+    assert_int_equal(batch_seal(batch, slot), 0);
+    assert_int_not_equal(frames[0].crc32c, batch->header.frames[0].crc32c);
+    assert_int_equal(frames[1].crc32c, batch->header.frames[1].crc32c);
 }
 
 static void test_returned(void **state)
@@ -270,9 +306,9 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_same_in_any_order), TEST(test_sealed),   TEST(test_boxes),
-        TEST(test_sealed_sizes),      TEST(test_returned), TEST(test_none_good),
-        TEST(test_wrong_omega),
+        TEST(test_same_in_any_order), TEST(test_sealed),           TEST(test_boxes),
+        TEST(test_sealed_sizes),      TEST(test_no_pixel_is_read), TEST(test_returned),
+        TEST(test_none_good),         TEST(test_wrong_omega),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,140 +3,24 @@
  * sample it was working on and no other; one that is killed from outside, or is stuck, costs none;
  * one that has done its share is replaced before it goes; all are replaced and none is left behind.
  */
-#include "garden.h"
+#include "crew_bed.h"
 
-#include "common/log.h"
-#include "loaderd/batch/slot.h"
-#include "loaderd/crew/crew.h"
+#include "common/crc32c.h"
 
-#include <errno.h>
 #include <signal.h>
-#include <sys/wait.h>
 
-enum { SAMPLES = 8, SIZE = 16, SLOT_BYTES = SAMPLES * 2 * SIZE * SIZE * 3 + SLOT_EXTRA };
-
-static struct garden garden;
-static uv_loop_t loop;
-static struct pool *pool;
-static struct metrics metrics;
-static struct crew *crew;
-static struct session session;
-static uint32_t done_n, ok_n, cancelled_n, lost_n, faults[FAULT_KINDS];
-static int fatal_code;
-
-static void on_done(void *hint, const struct crew_result *result)
+/* Beside each view lies what its pixels sum up to, wherever the picture came from. */
+static void assert_checks(void)
 {
-    assert_ptr_equal(hint, &session);
-    done_n++;
-    if (result->code == 0)
-        ok_n++;
-    else if (result->code == -ECANCELED)
-        cancelled_n++;
-    else if (result->code == -EINTR)
-        lost_n++;
-    else if (result->code == -EBADMSG)
-        faults[result->fault]++;
-    else
-        fail_msg("%d: %s", result->code, result->text);
-}
-
-static void on_fatal(void *hint, int code)
-{
-    assert_ptr_equal(hint, &crew);
-    fatal_code = code;
-}
-
-/* What a test wants of its crew beside what is usual. */
-static double deadline_s, stall_s;
-static uint64_t recycle, memory_mib;
-static struct gallery *gallery;
-
-static void open_crew(uint32_t workers, const char *program)
-{
-    done_n = ok_n = cancelled_n = lost_n = 0;
-    memset(faults, 0, sizeof faults);
-    memset(&metrics, 0, sizeof metrics);
-    fatal_code = 0;
-    struct crew_config config = {.loop = &loop,
-                                 .program = program,
-                                 .workers = workers,
-                                 .pool = pool,
-                                 .gallery = gallery,
-                                 .metrics = &metrics,
-                                 .deadline_s = deadline_s,
-                                 .stall_s = stall_s,
-                                 .recycle = recycle,
-                                 .memory_mib = memory_mib,
-                                 .done = on_done,
-                                 .done_hint = &session,
-                                 .fatal = on_fatal,
-                                 .fatal_hint = &crew};
-    assert_int_equal(crew_new(&config, &crew), 0);
-}
-
-static void wait_complete(void)
-{
-    while (!crew_complete(crew))
-        uv_run(&loop, UV_RUN_ONCE);
-}
-
-static void wait_done(uint32_t n)
-{
-    while (done_n < n)
-        uv_run(&loop, UV_RUN_ONCE);
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    log_open("test", LOG_ERROR);
-    deadline_s = 20;
-    stall_s = 120;
-    recycle = 0;
-    memory_mib = 1024;
-    gallery = NULL;
-    garden_new(&garden);
-    garden_plant(&garden, "set", SAMPLES);
-    session = (struct session){.generation = 1,
-                               .spec = {.dataset = "set", .batch = SAMPLES, .n_views = 2}};
-    view_spec_eval(&session.spec.views[0], SIZE, SIZE);
-    view_spec_eval(&session.spec.views[1], SIZE, SIZE);
-    struct pool_config config = {.slots = 2, .slot_bytes = SLOT_BYTES};
-    return uv_loop_init(&loop) || pool_new(&config, &pool);
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    pid_t left[1];
-    if (crew) /* none in a test that was skipped */
-        crew_close(crew);
-    while (crew && !crew_closed(crew))
-        uv_run(&loop, UV_RUN_ONCE);
-    crew_free(crew);
-    crew = NULL;
-    pool_free(pool);
-    gallery_free(gallery);
-    garden_done(&garden);
-    return uv_loop_close(&loop) || children_of(getpid(), left, 1);
-}
-
-static struct task_render task(uint32_t position)
-{
-    struct task_render t = {.kind = TASK_RENDER,
-                            .ticket = position,
-                            .position = position,
-                            .n_samples = SAMPLES,
-                            .item = {.sample = position, .coding = ITEM_FILE}};
-    snprintf(t.item.path, sizeof t.item.path, "%s/set/class-%u/%03u.jpg", garden.root, position % 2,
-             position / 2);
-    return t;
-}
-
-static void submit(uint32_t position)
-{
-    struct task_render t = task(position);
-    assert_int_equal(crew_submit(crew, &session, &t), 0);
+    struct slot_layout layout;
+    slot_layout(&session.spec, SAMPLES, &layout);
+    const unsigned char *base = pool_data(pool, 0);
+    const uint32_t *check = (const uint32_t *)(base + layout.check);
+    for (uint32_t v = 0; v < 2; v++)
+        for (uint32_t i = 0; i < SAMPLES; i++)
+            assert_int_equal(
+                check[v * SAMPLES + i],
+                crc32c(0, base + layout.view[v] + i * layout.image[v], layout.image[v]));
 }
 
 static void test_renders(void **state)
@@ -159,6 +43,7 @@ static void test_renders(void **state)
     slot_layout(&session.spec, SAMPLES, &layout);
     unsigned char *base = pool_data(pool, 0);
     const struct omega *omega = (const struct omega *)(base + layout.omega);
+    const uint32_t *check = (const uint32_t *)(base + layout.check);
     for (uint32_t v = 0; v < 2; v++)
         for (uint32_t i = 0; i < 2 * CREW_DEPTH; i++) {
             assert_int_equal(omega[v * SAMPLES + i].sample, i);
@@ -168,6 +53,7 @@ static void test_renders(void **state)
             for (size_t b = 0; b < layout.image[v]; b++)
                 untouched += image[b] == 0xee;
             assert_true(untouched < layout.image[v] / 4);
+            assert_int_equal(check[v * SAMPLES + i], crc32c(0, image, layout.image[v]));
         }
     /* Positions that no task named are as they were. */
     const unsigned char *rest = base + layout.view[0] + 2 * CREW_DEPTH * layout.image[0];
@@ -365,6 +251,7 @@ static void test_cached(void **state)
     struct slot_layout layout;
     slot_layout(&session.spec, SAMPLES, &layout);
     memcpy(views, pool_data(pool, 0), layout.omega);
+    assert_checks();
 
     session.dataset = NULL; /* no dataset, no cache */
     submit_all();
@@ -386,6 +273,7 @@ static void test_cached(void **state)
     submit_all();
     assert_int_equal(metrics.cache_hits, 2 * SAMPLES);
     assert_memory_equal(views, pool_data(pool, 0), layout.omega);
+    assert_checks();
     assert_int_equal(ok_n, 4 * SAMPLES);
     dataset_done(&dataset);
 }
@@ -574,7 +462,7 @@ static void test_no_program(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, bed_setup, bed_teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_renders),
         TEST(test_bad_image),

@@ -7,6 +7,7 @@
 #include "picture.h"
 #include "test.h"
 
+#include "common/crc32c.h"
 #include "loaderd/augment/augment.h"
 #include "loaderd/decode/decode.h"
 #include "loaderd/render.h"
@@ -37,6 +38,7 @@ static struct spec spec = {.dataset = "test", .seed = 77, .batch = 1, .n_views =
 struct result {
     uint8_t pixels[2][BYTES];
     struct omega omega[2];
+    uint32_t check[2];
 };
 
 static struct item item_of(const char *name, uint32_t sample)
@@ -124,7 +126,8 @@ static int render(struct render *r, const struct item *item, struct result *ret,
                                      .epoch = 3,
                                      .batch = 5,
                                      .out = {ret->pixels[0], ret->pixels[1]},
-                                     .omega = {&ret->omega[0], &ret->omega[1]}};
+                                     .omega = {&ret->omega[0], &ret->omega[1]},
+                                     .check = {&ret->check[0], &ret->check[1]}};
     *fault = FAULT_NONE;
     return render_sample(r, &task, fault);
 }
@@ -154,6 +157,8 @@ static void test_pure(void **state)
         for (int v = 0; v < 2; v++) {
             assert_int_equal(omega_check(&first.omega[v], &spec.views[v]), 0);
             assert_int_equal(first.omega[v].sample, sample);
+            assert_int_equal(first.check[v], crc32c(0, first.pixels[v], BYTES));
+            assert_int_equal(elsewhere.check[v], first.check[v]);
         }
     }
     render_free(one);

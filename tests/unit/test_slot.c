@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* slot: views and omegas follow one another without overlap, in the bytes promised. */
+/* slot: views, omegas and checksums follow one another without overlap, in the bytes promised. */
 #include "test.h"
 
 #include "loaderd/batch/slot.h"
@@ -24,7 +24,11 @@ static void test_layout(void **state)
     }
     assert_int_equal(layout.omega % SLOT_ALIGN, 0);
     assert_true(layout.omega >= end);
-    assert_int_equal(layout.bytes, layout.omega + 15 * sizeof(struct omega));
+    end = layout.omega + 15 * sizeof(struct omega);
+    assert_int_equal(layout.check % SLOT_ALIGN, 0);
+    assert_true(layout.check >= end);
+    assert_true(layout.check < end + SLOT_ALIGN);
+    assert_int_equal(layout.bytes, layout.check + 15 * sizeof(uint32_t));
     assert_int_equal(layout.frames, 3);
 }
 

@@ -3,6 +3,7 @@
  * outside a slot. */
 #include "garden.h"
 
+#include "common/crc32c.h"
 #include "loaderd/batch/slot.h"
 #include "loaderd/crew/task.h"
 #include "loaderd/crew/worker.h"
@@ -90,6 +91,15 @@ static struct task_render render(uint32_t session, uint32_t position)
     return task;
 }
 
+/* The record of the sample, and the checksum of the pixels that are there. */
+static void assert_left(const struct slot_layout *layout, uint32_t i)
+{
+    assert_int_equal(((struct omega *)(slots + layout->omega))[i].sample, i);
+    assert_int_equal(
+        ((uint32_t *)(slots + layout->check))[i],
+        crc32c_table(0, slots + layout->view[0] + i * layout->image[0], layout->image[0]));
+}
+
 static void test_answers(void **state)
 {
     (void)state;
@@ -112,7 +122,7 @@ static void test_answers(void **state)
         if (i == 1)
             assert_non_null(strstr(done.text, "class-1/000.jpg"));
         else
-            assert_int_equal(((struct omega *)(slots + layout.omega))[i].sample, i);
+            assert_left(&layout, i);
     }
     assert_int_equal(ended(), 0);
 }
