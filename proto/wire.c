@@ -28,7 +28,8 @@ enum {
 
 static_assert((int)WIRE_HELLO == (int)AUGSTREAM__V1__ENVELOPE__BODY_HELLO &&
                   (int)WIRE_BATCH == (int)AUGSTREAM__V1__ENVELOPE__BODY_BATCH &&
-                  (int)WIRE_TAP == (int)AUGSTREAM__V1__ENVELOPE__BODY_TAP,
+                  (int)WIRE_TAP == (int)AUGSTREAM__V1__ENVELOPE__BODY_TAP &&
+                  (int)WIRE_RECORD == (int)AUGSTREAM__V1__ENVELOPE__BODY_RECORD,
               "enum wire_type is the field numbers of Envelope.body");
 
 const char *wire_fault_name(enum wire_fault fault)
@@ -46,6 +47,8 @@ static const struct wire_row *row_find(int type)
         return &wire_batch_row;
     if (type == WIRE_TAP)
         return &wire_tap_row;
+    if (type == WIRE_RECORD)
+        return &wire_record_row;
     if (type < WIRE_HELLO || type > WIRE_TAP)
         return NULL;
     return &wire_control_rows[type];

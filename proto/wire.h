@@ -18,12 +18,17 @@ enum {
     WIRE_NAME_MAX = 64,  /* bytes with the NUL */
     WIRE_TEXT_MAX = 512, /* error text, bytes with the NUL */
     WIRE_DATASETS_MAX = 64,
-    WIRE_CONTROL_MAX = 64 << 10, /* bytes of a control message */
-    WIRE_HEADER_MAX = 4 << 20,   /* bytes of a Batch header */
-    WIRE_FRAME_MAX = 4 << 20,    /* bytes of a pixel frame */
-    WIRE_FRAMES_MAX = 64,        /* of one batch: 256 MiB */
-    WIRE_BATCH_MAX = 4096,       /* samples */
-    WIRE_OMEGAS_MAX = 16384,     /* views x samples */
+    WIRE_CONTROL_MAX = 64 << 10,              /* bytes of a control message */
+    WIRE_HEADER_MAX = 4 << 20,                /* bytes of a Batch header */
+    WIRE_FRAME_MAX = 4 << 20,                 /* bytes of a pixel frame */
+    WIRE_FRAMES_MAX = 64,                     /* of one batch: 256 MiB */
+    WIRE_BATCH_MAX = 4096,                    /* samples */
+    WIRE_OMEGAS_MAX = 16384,                  /* views x samples */
+    WIRE_RAW_MAX = 4 << 20,                   /* bytes in a block of a record */
+    WIRE_STORED_MAX = (4 << 20) + (64 << 10), /* ... as they are stored */
+    WIRE_BLOCK_SAMPLES_MAX = 8192,
+    WIRE_BLOCK_EPOCHS_MAX = 64,
+    WIRE_INDEX_ROWS_MAX = 512,
 };
 
 /* Faults of an image: why a sample was substituted. */
@@ -90,6 +95,7 @@ enum wire_type {
     WIRE_ERROR,
     WIRE_DRAINING,
     WIRE_TAP,
+    WIRE_RECORD, /* on disk only */
 };
 
 /* The versions of the protocol that somebody speaks; {0, 0} to be packed: ours. */
@@ -131,6 +137,47 @@ struct wire_batch {
     const struct wire_substitution *substituted;
     uint32_t n_frames;
     struct wire_frame frames[WIRE_FRAMES_MAX];
+};
+
+/* A block of a record; proto/augstream.proto says what each field is. The arrays are loans, as a
+ * batch's are. */
+struct wire_block {
+    uint64_t first, last;
+    uint32_t batches, views;
+    uint32_t raw_bytes, stored_bytes, crc32c;
+    uint32_t n_epochs, n_samples; /* n_samples: the sum of counts */
+    const uint32_t *epochs, *counts, *deltas;
+};
+
+/* The columns of an index, each of n numbers; loans. */
+struct wire_index {
+    uint64_t previous;
+    uint32_t n;
+    const uint64_t *offsets, *firsts, *lasts;
+    const uint32_t *batches, *views, *raw_bytes, *epoch_lows, *epoch_highs;
+};
+
+enum wire_part { /* the field numbers of Record.body */
+                 WIRE_PART_HEAD = 1,
+                 WIRE_PART_BLOCK,
+                 WIRE_PART_INDEX,
+                 WIRE_PART_TAIL,
+};
+
+struct wire_record {
+    enum wire_part part;
+    union {
+        struct {
+            uint32_t format;
+            char program[WIRE_NAME_MAX];
+            uint64_t made_at_us;
+        } head;
+        struct wire_block block;
+        struct wire_index index;
+        struct {
+            uint64_t index;
+        } tail;
+    };
 };
 
 struct wire_message {
@@ -189,6 +236,7 @@ struct wire_message {
             uint8_t fingerprint[DIGEST_BYTES]; /* of the dataset */
             struct wire_batch batch;
         } tap;
+        struct wire_record record;
     };
 };
 

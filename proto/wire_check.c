@@ -13,7 +13,7 @@
 /* The end of the year 9999: what can be written as a date of four digits. */
 static const uint64_t at_us_max = 253402300799999999;
 
-static int check_range(int code, const char *field, uint64_t value, uint64_t low, uint64_t high)
+int wire_check_range(int code, const char *field, uint64_t value, uint64_t low, uint64_t high)
 {
     if (value >= low && value <= high)
         return 0;
@@ -30,7 +30,7 @@ static int check_text(int code, const char *field, const char *text, size_t cap)
     return 0;
 }
 
-static int check_name(int code, const char *field, const char name[WIRE_NAME_MAX])
+int wire_check_name(int code, const char *field, const char name[WIRE_NAME_MAX])
 {
     int rc = check_text(code, field, name, WIRE_NAME_MAX);
     for (const char *c = name; rc == 0 && *c; c++)
@@ -41,29 +41,30 @@ static int check_name(int code, const char *field, const char name[WIRE_NAME_MAX
 
 static int check_hello(const struct wire_message *m, int code)
 {
-    return check_name(code, "hello.client", m->hello.client);
+    return wire_check_name(code, "hello.client", m->hello.client);
 }
 
 static int check_welcome(const struct wire_message *m, int code)
 {
-    int rc = check_name(code, "welcome.server", m->welcome.server);
+    int rc = wire_check_name(code, "welcome.server", m->welcome.server);
     if (rc == 0)
-        rc = check_range(code, "welcome.datasets", m->welcome.n_datasets, 0, WIRE_DATASETS_MAX);
+        rc =
+            wire_check_range(code, "welcome.datasets", m->welcome.n_datasets, 0, WIRE_DATASETS_MAX);
     if (rc == 0)
-        rc = check_range(code, "welcome.window", m->welcome.window, 1, UINT32_MAX);
+        rc = wire_check_range(code, "welcome.window", m->welcome.window, 1, UINT32_MAX);
     for (uint32_t i = 0; rc == 0 && i < m->welcome.n_datasets; i++)
-        rc = check_name(code, "dataset.name", m->welcome.datasets[i].name);
+        rc = wire_check_name(code, "dataset.name", m->welcome.datasets[i].name);
     return rc;
 }
 
 /* What the struct's readers may trust at once; the law itself is spec_check's. */
 static int check_spec(const struct spec *spec, int code)
 {
-    int rc = check_name(code, "spec.dataset", spec->dataset);
+    int rc = wire_check_name(code, "spec.dataset", spec->dataset);
     if (rc == 0)
-        rc = check_range(code, "spec.views", spec->n_views, 0, OMEGA_VIEWS_MAX);
+        rc = wire_check_range(code, "spec.views", spec->n_views, 0, OMEGA_VIEWS_MAX);
     for (uint32_t v = 0; rc == 0 && v < spec->n_views; v++)
-        rc = check_range(code, "law.crop_mode", spec->views[v].crop, CROP_RANDOM, CROP_CENTER);
+        rc = wire_check_range(code, "law.crop_mode", spec->views[v].crop, CROP_RANDOM, CROP_CENTER);
     return rc;
 }
 
@@ -74,7 +75,7 @@ static int check_open_session(const struct wire_message *m, int code)
 
 static int check_error(const struct wire_message *m, int code)
 {
-    int rc = check_range(code, "error.code", m->error.code, WIRE_OK + 1, WIRE_CODES - 1);
+    int rc = wire_check_range(code, "error.code", m->error.code, WIRE_OK + 1, WIRE_CODES - 1);
     return rc < 0 ? rc : check_text(code, "error.text", m->error.text, sizeof m->error.text);
 }
 
@@ -101,7 +102,7 @@ static int check_boxes(const struct wire_batch *batch, int code)
     for (uint32_t n = 0; rc == 0 && batch->boxes && n < batch->n_samples; n++) {
         const uint32_t *box = batch->boxes + 4 * n;
         for (uint32_t i = 0; rc == 0 && i < 4; i++)
-            rc = check_range(code, "batch.boxes", box[i], 0, OMEGA_SIDE_MAX);
+            rc = wire_check_range(code, "batch.boxes", box[i], 0, OMEGA_SIDE_MAX);
         if (rc == 0 && (box[2] == 0) != (box[3] == 0))
             rc = err_set(code, "batch.boxes: position %u has a box of %ux%u", n, box[2], box[3]);
     }
@@ -118,13 +119,14 @@ static int check_samples(const struct wire_batch *batch, int code)
     if (rc == 0)
         rc = check_boxes(batch, code);
     if (rc == 0)
-        rc = check_range(code, "batch.substituted", batch->n_substituted, 0, batch->n_samples);
+        rc = wire_check_range(code, "batch.substituted", batch->n_substituted, 0, batch->n_samples);
     for (uint32_t i = 0; rc == 0 && i < batch->n_substituted; i++) {
         const struct wire_substitution *s = batch->substituted + i;
         uint32_t low = i ? s[-1].position + 1 : 0; /* each position at most once, in order */
-        rc = check_range(code, "substituted.position", s->position, low, batch->n_samples - 1);
+        rc = wire_check_range(code, "substituted.position", s->position, low, batch->n_samples - 1);
         if (rc == 0)
-            rc = check_range(code, "substituted.fault", s->fault, FAULT_NONE + 1, FAULT_KINDS - 1);
+            rc = wire_check_range(code, "substituted.fault", s->fault, FAULT_NONE + 1,
+                                  FAULT_KINDS - 1);
     }
     return rc;
 }
@@ -133,13 +135,13 @@ static int check_samples(const struct wire_batch *batch, int code)
 static int check_frames(const struct wire_batch *batch, int code)
 {
     uint32_t view = 0, left = batch->n_samples; /* images of view that no frame has held yet */
-    int rc = check_range(code, "batch.frames", batch->n_frames, 1, WIRE_FRAMES_MAX);
+    int rc = wire_check_range(code, "batch.frames", batch->n_frames, 1, WIRE_FRAMES_MAX);
     for (uint32_t i = 0; rc == 0 && i < batch->n_frames; i++) {
         if (view == batch->n_views)
             return err_set(code, "batch.frames: %u too many", batch->n_frames - i);
         uint32_t image = batch->sizes[view] * batch->sizes[view] * 3;
         uint32_t images = batch->frames[i].bytes / image;
-        rc = check_range(code, "frame.bytes", batch->frames[i].bytes, image, WIRE_FRAME_MAX);
+        rc = wire_check_range(code, "frame.bytes", batch->frames[i].bytes, image, WIRE_FRAME_MAX);
         if (rc == 0 && (batch->frames[i].bytes % image || images > left))
             rc = err_set(code,
                          "frame.bytes: frame %u of %u bytes is not at most %u whole images "
@@ -159,14 +161,14 @@ static int check_frames(const struct wire_batch *batch, int code)
 
 static int check_header(const struct wire_batch *batch, int code)
 {
-    int rc = check_range(code, "batch.samples", batch->n_samples, 1, WIRE_BATCH_MAX);
+    int rc = wire_check_range(code, "batch.samples", batch->n_samples, 1, WIRE_BATCH_MAX);
     if (rc == 0)
-        rc = check_range(code, "batch.views", batch->n_views, 1, OMEGA_VIEWS_MAX);
+        rc = wire_check_range(code, "batch.views", batch->n_views, 1, OMEGA_VIEWS_MAX);
     if (rc == 0)
-        rc = check_range(code, "batch.omega", (uint64_t)batch->n_samples * batch->n_views, 1,
-                         WIRE_OMEGAS_MAX);
+        rc = wire_check_range(code, "batch.omega", (uint64_t)batch->n_samples * batch->n_views, 1,
+                              WIRE_OMEGAS_MAX);
     for (uint32_t v = 0; rc == 0 && v < batch->n_views; v++)
-        rc = check_range(code, "batch.sizes", batch->sizes[v], 1, OMEGA_VIEW_MAX);
+        rc = wire_check_range(code, "batch.sizes", batch->sizes[v], 1, OMEGA_VIEW_MAX);
     return rc < 0 ? rc : check_samples(batch, code);
 }
 
@@ -210,11 +212,11 @@ static int check_told_spec(const struct wire_message *m, int code)
 
 static int check_tap(const struct wire_message *m, int code)
 {
-    int rc = check_name(code, "tap.dataset", m->tap.dataset);
+    int rc = wire_check_name(code, "tap.dataset", m->tap.dataset);
     if (rc == 0)
-        rc = check_range(code, "tap.at_us", m->tap.at_us, 0, at_us_max);
+        rc = wire_check_range(code, "tap.at_us", m->tap.at_us, 0, at_us_max);
     if (rc == 0)
-        rc = check_range(code, "tap.batch.frames", m->tap.batch.n_frames, 0, 0);
+        rc = wire_check_range(code, "tap.batch.frames", m->tap.batch.n_frames, 0, 0);
     if (rc == 0)
         rc = check_header(&m->tap.batch, code);
     if (rc == 0 && m->tap.told_spec)
@@ -224,13 +226,14 @@ static int check_tap(const struct wire_message *m, int code)
 
 int wire_check(const struct wire_message *m, int code)
 {
-    static int (*const checks[WIRE_TAP + 1])(const struct wire_message *, int) = {
+    static int (*const checks[WIRE_RECORD + 1])(const struct wire_message *, int) = {
         [WIRE_HELLO] = check_hello,
         [WIRE_WELCOME] = check_welcome,
         [WIRE_OPEN_SESSION] = check_open_session,
         [WIRE_BATCH] = check_batch,
         [WIRE_ERROR] = check_error,
         [WIRE_TAP] = check_tap,
+        [WIRE_RECORD] = wire_check_record,
     }; /* the others are numbers of which none is wrong */
     return checks[m->type] ? checks[m->type](m, code) : 0;
 }

@@ -31,7 +31,14 @@ struct wire_out {
         Augstream__V1__Error error;
         Augstream__V1__Draining draining;
         Augstream__V1__Tap tap;
+        Augstream__V1__Record record;
     } body;
+    union {
+        Augstream__V1__RecordHead head;
+        Augstream__V1__RecordBlock block;
+        Augstream__V1__RecordIndex index;
+        Augstream__V1__RecordTail tail;
+    } part;
     Augstream__V1__Dataset datasets[WIRE_DATASETS_MAX], *dataset_list[WIRE_DATASETS_MAX];
     Augstream__V1__Spec spec;
     Augstream__V1__Law laws[OMEGA_VIEWS_MAX], *law_list[OMEGA_VIEWS_MAX];
@@ -70,7 +77,7 @@ struct wire_row {
     int (*read)(struct wire *wire, const Augstream__V1__Envelope *envelope);
 };
 extern const struct wire_row wire_control_rows[WIRE_TAP + 1]; /* by enum wire_type; name or NULL */
-extern const struct wire_row wire_batch_row, wire_tap_row;
+extern const struct wire_row wire_batch_row, wire_tap_row, wire_record_row;
 
 /* Copies of strings and digests that came; -EBADMSG when they do not fit. */
 int wire_read_text(char *ret, size_t cap, const char *text, const char *field);
@@ -83,5 +90,10 @@ int wire_read_spec(const Augstream__V1__Spec *from, struct spec *ret);
 
 /* The bounds of a message, the same both ways. Returns 0 or code, field named. */
 int wire_check(const struct wire_message *message, int code);
+int wire_check_record(const struct wire_message *message, int code); /* wire_record.c */
+
+/* Shared by the checks. */
+int wire_check_range(int code, const char *field, uint64_t value, uint64_t low, uint64_t high);
+int wire_check_name(int code, const char *field, const char name[WIRE_NAME_MAX]);
 
 #endif

@@ -148,6 +148,27 @@ static inline void sample_tap_old(struct samples *s)
     m->tap.batch.checks = NULL;
 }
 
+/* A block's head: its lists are as they would be of samples 3, 5 and 5, 6 of two epochs. */
+static inline void sample_record(struct wire_message *m)
+{
+    static const uint32_t epochs[] = {7, 9}, counts[] = {2, 2}, deltas[] = {3, 2, 5, 1};
+    m->record = (struct wire_record){
+        .part = WIRE_PART_BLOCK,
+        .block = {.first = 300,
+                  .last = 1ull << 40,
+                  .batches = 2,
+                  .views = 10,
+                  .raw_bytes = WIRE_RAW_MAX,
+                  .stored_bytes = 1000,
+                  .crc32c = 0xdeadbeef,
+                  .n_epochs = 2,
+                  .n_samples = 4,
+                  .epochs = epochs,
+                  .counts = counts,
+                  .deltas = deltas},
+    };
+}
+
 static inline void sample_welcome(struct wire_message *m)
 {
     m->welcome.server_epoch = 12345678901234567890u;
@@ -222,6 +243,9 @@ static inline struct wire_message *sample_message(struct samples *s, enum wire_t
         break;
     case WIRE_TAP:
         sample_tap(s);
+        break;
+    case WIRE_RECORD:
+        sample_record(m);
         break;
     }
     return m;
