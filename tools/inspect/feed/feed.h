@@ -65,10 +65,7 @@ struct feed_options {
     {                                                                                              \
         "secret", "FILE", 'P', "the file of our secret key for it (default: a fresh key)"          \
     }
-#define FEED_FROM                                                                                  \
-    "ENDPOINT is a loader's tap, tcp://HOST:PORT or ipc://PATH. FILE is a record "                 \
-    "(docs/record.md), "                                                                           \
-    "from its beginning."
+#define FEED_FROM "ENDPOINT is a loader's tap, tcp://HOST:PORT or ipc://PATH."
 int feed_option(struct feed_options *options, int key, const char *arg);
 
 /* What the command line says, as a config. -EINVAL for options that contradict each other, or that
