@@ -66,8 +66,8 @@ uint32_t herd_children(pid_t parent, pid_t *ret, uint32_t cap);
 /* --- what the loader's processes hold: the daemon's and its workers' --- */
 
 struct herd_held {
-    uint64_t private_kib; /* anonymous memory, summed */
-    uint64_t shared_kib;  /* shared memory; they share it */
+    uint64_t private_kib;            /* anonymous memory, summed */
+    uint64_t shared_kib;             /* shared memory; they share it */
     uint64_t daemon_kib, worker_kib; /* anonymous, of the daemon and of the worker that has most */
     uint32_t daemon_fds, daemon_threads, workers;
     uint32_t worker_fds, worker_threads; /* of the worker that has most */

@@ -20,8 +20,7 @@ enum {
     BATCH = 32,
     WORKERS = 2,
     AHEAD = 8,           /* batches that a receiver may take before they are counted */
-    LOOKS = 200,         /* at memory, over all images; a worker that has just been replaced is
-                            small, so what counts is the largest of many looks */
+    LOOKS = 200,         /* at memory, over all images */
     PATIENCE_MS = 60000, /* without a batch */
     STEADY_S = 30,       /* for what comes and goes to have gone */
     GROWTH_MAX_PERCENT = 2,
@@ -42,15 +41,39 @@ static void next_batch(void)
     herd_grant(&receivers[i], 1);
 }
 
-/* Keeps the largest that is held, of one worker: a machine that is slow to start them may never
- * have just WORKERS of them, but one that is relieved and the one that relieves it, or one less. */
-static void look(uint64_t *largest_kib)
+/* What is held, look after look: of the daemon and its largest worker, for a machine that is slow
+ * to start workers may never have just WORKERS of them. */
+struct looks {
+    double kib[LOOKS];
+    size_t n;
+};
+
+static void look(struct looks *looks)
 {
     struct herd_held held;
     herd_hold(&loader, &held);
-    uint64_t kib = held.daemon_kib + held.worker_kib + held.shared_kib;
-    if (kib > *largest_kib)
-        *largest_kib = kib;
+    if (looks->n < LOOKS)
+        looks->kib[looks->n++] = (double)(held.daemon_kib + held.worker_kib + held.shared_kib);
+}
+
+/* By what nine looks of ten find at most: most may fall on workers that have just begun and are
+ * small, one now and then on a moment that asks for more. */
+static double growth(struct looks *warm, struct looks *late, const char *of)
+{
+    if (warm->n == 0 || late->n == 0)
+        herd_fail("nobody looked");
+    double was = herd_quantile(warm->kib, warm->n, .9), is = herd_quantile(late->kib, late->n, .9);
+    printf("held before half of the %s: %.0f KiB, after: %.0f KiB\n", of, was, is);
+    return is / was - 1;
+}
+
+/* Whether every worker stands, and there are no more descriptors and threads than there may be. */
+static bool settled(const struct herd_held *held, const struct herd_held *wanted)
+{
+    return held->workers == WORKERS && held->daemon_fds <= wanted->daemon_fds &&
+           held->worker_fds <= wanted->worker_fds &&
+           held->daemon_threads <= wanted->daemon_threads &&
+           held->worker_threads <= wanted->worker_threads;
 }
 
 /* Descriptors and threads, once every worker stands and nobody comes or goes: what comes and goes
@@ -62,11 +85,24 @@ static struct herd_held steady(const struct herd_held *wanted)
     do {
         next_batch();
         herd_hold(&loader, &held);
-    } while (stat_now() < end_s && (held.workers != WORKERS ||
-                                    (wanted && (held.daemon_fds > wanted->daemon_fds ||
-                                                held.worker_fds > wanted->worker_fds ||
-                                                held.daemon_threads > wanted->daemon_threads ||
-                                                held.worker_threads > wanted->worker_threads))));
+    } while (stat_now() < end_s && !settled(&held, wanted));
+    return held;
+}
+
+/* The least of LOOKS, each with every worker there. */
+static struct herd_held least(void)
+{
+    struct herd_held held = {.workers = WORKERS,
+                             .daemon_fds = UINT32_MAX,
+                             .worker_fds = UINT32_MAX,
+                             .daemon_threads = UINT32_MAX,
+                             .worker_threads = UINT32_MAX};
+    const struct herd_held any = held;
+    for (uint32_t i = 0; i < LOOKS; i++) {
+        struct herd_held now = steady(&any);
+        if (settled(&now, &held))
+            held = now;
+    }
     return held;
 }
 
@@ -86,27 +122,26 @@ static void assert_same(const char *after, const struct herd_held *was)
                   was->worker_threads);
 }
 
-/* The largest of the second half of looks over the largest of the first, from a fifth on. */
+/* From a fifth of the images to a half, and from there on. */
 static double serve(uint64_t images)
 {
-    uint64_t warm = 0, late = 0, batches = images / BATCH;
-    for (uint64_t i = 0, looks = 0; i < batches; i++) {
+    static struct looks warm, late;
+    uint64_t batches = images / BATCH;
+    for (uint64_t i = 0, n = 0; i < batches; i++) {
         next_batch();
-        if (i * LOOKS / batches < looks)
+        if (i * LOOKS / batches < n)
             continue;
-        looks++;
+        n++;
         if (i >= batches / 5)
             look(i < batches / 2 ? &warm : &late);
     }
-    printf("largest before half of the images: %" PRIu64 " KiB, after: %" PRIu64 " KiB\n", warm,
-           late);
-    return (double)late / (double)warm - 1;
+    return growth(&warm, &late, "images");
 }
 
 /* Trainers that stay for two batches each, all with sessions of their own. */
 static double churn(uint64_t clients)
 {
-    uint64_t warm = 0, late = 0;
+    static struct looks warm, late;
     for (uint64_t i = 0; i < clients; i++) {
         struct herd_receiver_config config;
         herd_receiver_config(&loader, 100 + i, BATCH, &config);
@@ -115,9 +150,7 @@ static double churn(uint64_t clients)
         if (i >= clients / 5)
             look(i < clients / 2 ? &warm : &late);
     }
-    printf("largest before half of the clients: %" PRIu64 " KiB, after: %" PRIu64 " KiB\n", warm,
-           late);
-    return (double)late / (double)warm - 1;
+    return growth(&warm, &late, "clients");
 }
 
 /* Of both receivers: connections lost, and batches that had to be asked for again. */
@@ -147,9 +180,7 @@ int main(int argc, char **argv)
         herd_receiver_start(&receivers[i], &config);
         herd_grant(&receivers[i], AHEAD);
     }
-    for (uint32_t i = 0; i < LOOKS; i++)
-        next_batch();
-    struct herd_held was = steady(NULL);
+    struct herd_held was = least();
     assert_same("the start", &was);
     double grown = serve(images);
     assert_same("the images", &was);
