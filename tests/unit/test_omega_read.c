@@ -88,6 +88,7 @@ static void test_identity(void **state)
         .crop_height = 480,
         .crop_width = 640,
         .jitter = {.brightness = 1, .contrast = 1, .saturation = 1, .order = {0, 1, 2, 3}},
+        .blur = {.sigma = 1, .kernel = 9},
         .solarize = {.threshold = 1}};
     assert_same(&o, &none);
     assert_int_equal(place.size, 96);
@@ -147,6 +148,7 @@ static void test_refused(void **state)
         {"{\"blur\":{\"sigma\":0.001}}", "blur sigma is out of bounds"},
         {"{\"blur\":{\"sigma\":1,\"kernel\":4}}", "blur kernel is out of bounds"},
         {"{\"blur\":{\"sigma\":1,\"kernel\":127}}", "ok"},
+        {"{\"blur\":{\"kernel\":3}}", "blur.sigma: how much to blur is told nowhere"},
         {"{\"jitter\":{\"hue\":0.51}}", "jitter.hue: 0.51 is not in -0.5..0.5"},
         {"{\"jitter\":{\"order\":[0,1,2]}}", "jitter.order: an array of 4 is wanted"},
         {"{\"jitter\":{\"order\":[0,1,2,2]}}", "order is not a permutation"},

@@ -11,11 +11,13 @@
 #include "trainer/watch/sheet.h"
 
 extern const struct usage inspect_stream_usage, inspect_batch_usage, inspect_sheet_usage,
-    inspect_runs_usage;
+    inspect_runs_usage, inspect_render_usage, inspect_grid_usage;
 int inspect_stream(int argc, char **argv);
 int inspect_batch(int argc, char **argv);
 int inspect_sheet(int argc, char **argv);
 int inspect_runs(int argc, char **argv);
+int inspect_render(int argc, char **argv);
+int inspect_grid(int argc, char **argv);
 
 /* A whole number from low to high out of an option's text. -EINVAL names the option. */
 int inspect_number(const char *name, const char *text, int64_t low, int64_t high, int64_t *ret);

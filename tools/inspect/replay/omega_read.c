@@ -241,12 +241,14 @@ static int fill(struct told *told, const bool seen[ROWS], const struct omega_giv
         o->crop_width = (int32_t)o->source_w;
         o->crop_height = (int32_t)o->source_h;
     }
-    if (given->size)
-        told->place.size = given->size;
+    if (given->size || !told->place.size)
+        told->place.size = given->size ? given->size : given->usual;
     if (!told->place.size)
         return err_set(-EBADMSG, "size: how large the view shall be is told nowhere");
     apply(told, seen);
-    if (o->blur.applied && !seen[find("blur.kernel")])
+    if (o->blur.applied && !seen[find("blur.sigma")])
+        return err_set(-EBADMSG, "blur.sigma: how much to blur is told nowhere");
+    if (!seen[find("blur.kernel")])
         o->blur.kernel = (uint8_t)(given->kernel ? given->kernel : told->place.size / 10 | 1);
     if (o->blur.applied && o->blur.kernel / 2u >= told->place.size)
         return err_set(-EBADMSG, "blur.kernel: %u is too wide for a view of %u pixels",
@@ -273,6 +275,7 @@ int omega_read(const char *json, const struct omega_given *given, struct omega *
         .place = {.label = -1},
         .omega = {
             .jitter = {.brightness = 1, .contrast = 1, .saturation = 1, .order = {0, 1, 2, 3}},
+            .blur = {.sigma = 1},
             .solarize = {.threshold = 1}}};
     bool seen[ROWS] = {0};
     int rc = object_read(root, &told, seen);

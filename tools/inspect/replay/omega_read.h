@@ -11,8 +11,9 @@ enum { OMEGA_TEXT_MAX = 64 << 10 /* bytes of a file with one record */ };
 /* What is known beside the text. */
 struct omega_given {
     uint32_t w, h;   /* of the source; 0: the text must tell it, else it must agree */
-    uint32_t size;   /* of the view; 0: the text must tell it, else this holds */
-    uint32_t kernel; /* of a blur that is applied and tells none; 0: odd, about a tenth of size */
+    uint32_t size;   /* of the view, whatever the text says; 0: as it says */
+    uint32_t usual;  /* the size where neither tells one; 0: then there is none */
+    uint32_t kernel; /* of a blur that tells none; 0: odd, about a tenth of size */
 };
 
 /* A key that is missing leaves the view as it is: no crop (the whole source), no flip, factors of
