@@ -11,6 +11,7 @@ static const struct verb verbs[] = {
     {&inspect_render_usage, inspect_render},
     {&inspect_grid_usage, inspect_grid},
     {&inspect_runs_usage, inspect_runs},
+    {&inspect_dataset_usage, inspect_dataset},
 };
 
 static const struct usage_section sections[] = {
@@ -19,6 +20,7 @@ static const struct usage_section sections[] = {
      "    augstream-inspect batch tcp://node1:5555 --recipe recipe.yaml --out batch.safetensors\n"
      "    augstream-inspect sheet embedded --recipe recipe.yaml \\\n"
      "        --set data.path=/data/flowers/train --out views.png\n"
+     "    augstream-inspect dataset /data/flowers/train\n"
      "    augstream-inspect runs runs/simsiam runs/simsiam-augself"},
 };
 
