@@ -3,6 +3,8 @@
  * thread. */
 #include "herd.h"
 
+#include "aside.h"
+
 #include "common/auto.h"
 #include "common/err.h"
 #include "common/stat.h"
@@ -67,10 +69,7 @@ void herd_begin(struct herd *herd, const char *loaderd)
         herd_fail("%s: %s", herd->root, strerror(errno));
     snprintf(scratch, sizeof scratch, "%s", herd->root);
     signal(SIGPIPE, SIG_IGN); /* a receiver that ended is met where it is read */
-#ifdef __SANITIZE_ADDRESS__
-    /* Freed memory that is kept aside to catch its use would look like growth. */
-    setenv("ASAN_OPTIONS", "quarantine_size_mb=1", 1);
-#endif
+    keep_little_aside();
 }
 
 void herd_end(struct herd *herd)

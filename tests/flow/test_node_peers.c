@@ -2,6 +2,7 @@
 /* node_peers: a real loaderd among peers that do not behave: they speak another language, never
  * read, flood, stand still, vanish, or are too many. A client that keeps to the rules is served
  * before, meanwhile and after, and gets the same bytes. */
+#include "aside.h"
 #include "node.h"
 
 #include <sys/socket.h>
@@ -9,18 +10,17 @@
 
 static struct node node;
 
-/* Freed memory that is kept aside to catch its use would look like growth. */
-static void keep_nothing_aside(struct node *n)
+static void before_exec(struct node *n)
 {
     (void)n;
-    setenv("ASAN_OPTIONS", "quarantine_size_mb=1", 1);
+    keep_little_aside();
 }
 
 static int setup(void **state)
 {
     (void)state;
     node_new(&node);
-    node.before_exec = keep_nothing_aside;
+    node.before_exec = before_exec;
     return 0;
 }
 
