@@ -4,6 +4,7 @@
 #include "herd.h"
 
 #include "common/auto.h"
+#include "common/crc32c.h"
 #include "common/err.h"
 #include "common/stat.h"
 
@@ -20,6 +21,22 @@
 #include <unistd.h>
 
 enum { EPOCHS = 1000000, RECEIVERS_MAX = 8 };
+
+/* What is told of each view is what its pixels sum up to. */
+static void check_views(const struct recv_batch *batch)
+{
+    const struct wire_batch *b = batch->header;
+    const struct encoder_run *run = batch->model.run;
+    if (!b->checks)
+        herd_fail("receiver: views without checksums");
+    for (uint32_t f = 0, at = 0; f < b->n_frames; f++)
+        for (uint32_t i = 0; i < (uint32_t)run[f].rows; i++, at++) {
+            const size_t side = b->sizes[at / b->n_samples], bytes = side * side * 3;
+            if (crc32c(0, run[f].pixels + i * bytes, bytes) != b->checks[at])
+                herd_fail("receiver: the checksum of view %u of position %u is not its pixels'",
+                          at / b->n_samples, at % b->n_samples);
+        }
+}
 
 /* Everything of a batch that is the same whoever made it. */
 static void batch_digest(const struct recv_batch *batch, uint8_t ret[DIGEST_BYTES])
@@ -41,6 +58,8 @@ static void batch_digest(const struct recv_batch *batch, uint8_t ret[DIGEST_BYTE
         omega_json(&b->omega[i], &(struct omega_place){0}, line, sizeof line);
         digest_add_str(&d, line);
     }
+    check_views(batch);
+    digest_add(&d, b->checks, b->n_views * b->n_samples * sizeof *b->checks);
     const struct encoder_run *run = batch->model.run;
     for (uint32_t i = 0; i < b->n_frames; i++)
         digest_add(&d, run[i].pixels, b->frames[i].bytes);
