@@ -29,8 +29,8 @@ static const struct usage_option rows[] = {
 const struct usage inspect_stream_usage = {
     .name = "stream",
     .program = "augstream-inspect",
-    .summary = "omega as it flows, from a loader's tap, a line a view",
-    .operands = "ENDPOINT",
+    .summary = "omega as it flows, from a loader's tap or a record, a line a view",
+    .operands = "ENDPOINT|FILE",
     .about = "Prints the omega of every view that a loader sends to anybody. " FEED_FROM
              " The tap sheds load rather than wait for a slow listener; what is missing is told "
              "where it is missing, and so is a loader that was started anew. A bad sample in whose "
@@ -54,7 +54,7 @@ static int parse(int argc, char **argv, struct options *o)
         if (rc < 0)
             return rc;
     }
-    return optind + 1 == argc ? 0 : err_set(-EINVAL, "stream needs one ENDPOINT");
+    return optind + 1 == argc ? 0 : err_set(-EINVAL, "stream needs one ENDPOINT or FILE");
 }
 
 static int stream(struct feed *feed, const struct options *o, const volatile int *stop)
@@ -73,7 +73,8 @@ static int stream(struct feed *feed, const struct options *o, const volatile int
         if (!rc)
             rc = fed;
     }
-    return rc < 0 ? rc : 0; /* a reader who has seen enough ends it as --count does */
+    return rc < 0 && rc != -ENODATA ? rc
+                                    : 0; /* a reader who has seen enough ends it as --count does */
 }
 
 int inspect_stream(int argc, char **argv)

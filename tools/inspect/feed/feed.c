@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* feed: takes a tap or a record, gives events. What is missing is seen from the sequence: it is
  * consecutive within a loader's life, and each life has a number of its own. One thread; owns the
- * socket. Looks into no omega. */
+ * socket, or the record. Looks into no omega. */
 #include "tools/inspect/feed/feed.h"
 
 #include "common/auto.h"
@@ -9,25 +9,28 @@
 #include "common/log.h"
 #include "common/stat.h"
 #include "proto/link.h"
+#include "proto/record.h"
 #include "tools/inspect/inspect.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 enum { POLL_MS = 200, TIMEOUT_DEFAULT_S = 10 };
 
 struct feed {
     struct feed_config config;
+    struct record *record; /* or NULL, and all of these: */
     struct link_context *context;
     struct link *link;
     struct wire *wire;
     struct link_message message;
-    struct wire_message tap;
     double away, useless; /* since when there is no loader, and since when nothing of use; 0: not */
-    bool heard;           /* a batch has come: the next two are of it */
+    uint32_t n_damaged;   /* parts of the record */
+    struct wire_message tap;
+    bool heard; /* a batch has come: the next two are of it */
     uint64_t server, next;
     bool held; /* tap has been told of, but not given: it follows on its FEED_GAP or FEED_RESTART */
 };
@@ -137,6 +140,60 @@ static int tap_next(struct feed *feed, int timeout_ms)
     return 0;
 }
 
+/* --- a record --- */
+
+/* What follows a scheme is an endpoint; all else is a path. */
+static bool is_endpoint(const char *from)
+{
+    return strstr(from, "://") != NULL;
+}
+
+static int open_record(struct feed *feed)
+{
+    int rc = record_open(feed->config.from, &feed->record);
+    return rc != -ENOENT ? rc
+                         : err_set(rc, "%s: neither a file nor tcp://host:port nor ipc://path",
+                                   feed->config.from);
+}
+
+/* The end of what is in the file. */
+static int record_end(struct feed *feed)
+{
+    const struct record_info *info = record_info(feed->record);
+    if (info->cut)
+        log_warn("%s: ends at byte %llu without having been closed: cut off, or still written",
+                 feed->config.from, (unsigned long long)info->cut_at);
+    if (!feed->n_damaged)
+        return -ENODATA;
+    return err_set(-EBADMSG, "%s: damaged parts that were passed over: %u", feed->config.from,
+                   feed->n_damaged);
+}
+
+/* As tap_next; -ENODATA. A record that was closed grows no more. */
+static int record_take(struct feed *feed, int timeout_ms)
+{
+    const double until = stat_now() + 1e-3 * timeout_ms;
+    while (!stopped(feed)) {
+        int rc = record_next(feed->record, &feed->tap);
+        if (!rc)
+            return 1;
+        if (rc == -EBADMSG) { /* the next call goes on behind it */
+            feed->n_damaged++;
+            log_warn("%s", err_text());
+            continue;
+        }
+        if (rc != -ENODATA)
+            return rc;
+        if (!feed->config.follow || !record_info(feed->record)->cut)
+            return record_end(feed);
+        const double left_ms = timeout_ms < 0 ? POLL_MS : 1e3 * (until - stat_now());
+        if (left_ms <= 0)
+            return 0;
+        poll(NULL, 0, left_ms < POLL_MS ? (int)left_ms + 1 : POLL_MS);
+    }
+    return 0;
+}
+
 /* --- both --- */
 
 int feed_open(const struct feed_config *config, struct feed **ret)
@@ -145,7 +202,7 @@ int feed_open(const struct feed_config *config, struct feed **ret)
     if (!feed)
         return err_set(-ENOMEM, "out of memory");
     feed->config = *config;
-    int rc = tap_open(feed);
+    int rc = is_endpoint(config->from) ? tap_open(feed) : open_record(feed);
     if (rc < 0)
         feed_close(feed);
     else
@@ -157,6 +214,7 @@ void feed_close(struct feed *feed)
 {
     if (!feed)
         return;
+    record_free(feed->record);
     link_message_done(&feed->message);
     wire_free(feed->wire);
     link_close(feed->link);
@@ -166,15 +224,18 @@ void feed_close(struct feed *feed)
 
 bool feed_is_record(const struct feed *feed)
 {
-    (void)feed;
-    return false;
+    return feed->record != NULL;
 }
 
-/* What is missing before the batch in feed->tap: an event of its own, or none. */
+/* What is missing before the batch in feed->tap: an event of its own, or none. A trainer's record
+ * has its steps in order, whichever loader a batch came from, and perhaps several batches a step.
+ */
 static bool missing(struct feed *feed, struct feed_event *ret)
 {
     const uint64_t server = feed->tap.tap.server_epoch, sequence = feed->tap.tap.sequence;
-    const bool other = feed->heard && (server != feed->server || sequence < feed->next);
+    const bool on = sequence == feed->next || sequence + 1 == feed->next;
+    const bool other = feed->heard && !(on && (feed->record || server == feed->server)) &&
+                       (server != feed->server || sequence < feed->next);
     const uint64_t due = other ? 1 : feed->heard ? feed->next : sequence;
     *ret = (struct feed_event){.kind = other ? FEED_RESTART : FEED_GAP,
                                .gap = sequence > due ? sequence - due : 0};
@@ -187,7 +248,7 @@ static bool missing(struct feed *feed, struct feed_event *ret)
 int feed_next(struct feed *feed, int timeout_ms, struct feed_event *ret)
 {
     if (!feed->held) {
-        int rc = tap_next(feed, timeout_ms);
+        int rc = feed->record ? record_take(feed, timeout_ms) : tap_next(feed, timeout_ms);
         if (rc <= 0) {
             *ret = (struct feed_event){.kind = FEED_WAIT};
             return rc;
@@ -232,6 +293,14 @@ int feed_configure(const struct feed_options *options, const char *from, const v
         return err_set(-EINVAL, "--secret: the loader's own key is wanted as well: --server");
     if (options->follow && options->timeout_s)
         return err_set(-EINVAL, "--timeout: --follow never gives up");
+    if (is_endpoint(from)) {
+        int rc = endpoint_check(from, false);
+        if (rc < 0)
+            return rc;
+    } else if (options->server || options->timeout_s) {
+        return err_set(-EINVAL, "--%s: %s is a file, and no loader is asked",
+                       options->server ? "server" : "timeout", from);
+    }
     *ret = (struct feed_config){
         .from = from,
         .server = options->server,

@@ -25,8 +25,8 @@ struct feed_config {
 enum feed_kind {
     FEED_BATCH,
     FEED_GAP,     /* `gap` batches are missing before the next one: shed, or lost, or cut out */
-    FEED_RESTART, /* another loader's life begins with the next batch, `gap` of which are missing
-                     before it; how many of the last one's are, nobody knows */
+    FEED_RESTART, /* another life of the loader begins: of it `gap` batches are missing before the
+                     next; how many of its last one's, nobody knows */
     FEED_WAIT,    /* nothing came within the time, or stop was set */
 };
 struct feed_event {
@@ -40,10 +40,11 @@ struct feed_event {
 int feed_open(const struct feed_config *config, struct feed **ret);
 void feed_close(struct feed *feed); /* NULL is fine */
 
-/* Waits at most timeout_ms (-1: for ever) for the next event. -ENODATA: a record is at its end;
- * -ETIMEDOUT: no loader answered for timeout_s; -EBADMSG: for so long nothing came that can be
- * read, or the record is damaged; -EACCES: the loader does not take our key. A single message that
- * cannot be read is passed over with a line in the log; what it told of is then a gap. */
+/* Waits at most timeout_ms (-1: for ever) for the next event. -ENODATA: a record is at its end
+ * (where it was not closed, the log says so); -ETIMEDOUT: no loader answered for timeout_s;
+ * -EACCES: the loader does not take our key; -EBADMSG: nothing that can be read came for timeout_s,
+ * or a record with damaged parts is at its end. What cannot be read is passed over, with a line in
+ * the log; what it told of is then a gap. */
 int feed_next(struct feed *feed, int timeout_ms, struct feed_event *ret);
 
 bool feed_is_record(const struct feed *feed);
@@ -65,7 +66,8 @@ struct feed_options {
     {                                                                                              \
         "secret", "FILE", 'P', "the file of our secret key for it (default: a fresh key)"          \
     }
-#define FEED_FROM "ENDPOINT is a loader's tap, tcp://HOST:PORT or ipc://PATH."
+#define FEED_FROM                                                                                  \
+    "ENDPOINT is a loader's tap, tcp://HOST:PORT or ipc://PATH. FILE is a record, a tap on disk."
 int feed_option(struct feed_options *options, int key, const char *arg);
 
 /* What the command line says, as a config. -EINVAL for options that contradict each other, or that
