@@ -7,6 +7,7 @@
 #include "common/auto.h"
 #include "common/crc32c.h"
 #include "common/err.h"
+#include "common/stat.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 #include <zstd.h>
 
@@ -380,8 +380,6 @@ static int make_memory(struct record_writer *w)
 
 int record_create(const char *path, struct record_writer **ret)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
     auto_with(writer_auto) struct record_writer *w = calloc(1, sizeof *w);
     if (!w)
         return err_set(-ENOMEM, "%s: no memory to record", path);
@@ -392,7 +390,7 @@ int record_create(const char *path, struct record_writer **ret)
         return rc;
     w->message.type = WIRE_RECORD;
     w->message.record.part = WIRE_PART_HEAD;
-    w->info.made_at_us = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
+    w->info.made_at_us = stat_wall_us();
     w->message.record.head.format = RECORD_FORMAT;
     w->message.record.head.made_at_us = w->info.made_at_us;
     snprintf(w->info.program, sizeof w->info.program, "augstream %s", AUGSTREAM_VERSION);

@@ -74,6 +74,8 @@ static const struct conf_option options[] = {
     {"run.seed", CONF_INT, AT(run.seed), "1", 0, 1e15, NULL,
      "fixes order, augmentation and initial weights"},
     {"run.dir", CONF_STR, AT(run.dir), "runs", 0, 0, NULL, "run folders are made in here"},
+    {"run.omega", CONF_BOOL, AT(run.omega), "false", 0, 0, NULL,
+     "keep omega of every view in the run folder: omega/step-NNNNNNNN.omega"},
 
     {"data.dataset", CONF_STR, AT(data.dataset), NULL, 0, 0, NULL,
      "a name that the loaders know; embedded: any name"},

@@ -51,6 +51,7 @@ struct recipe {
         char name[CONF_STR_MAX];
         int64_t seed;
         char dir[CONF_STR_MAX]; /* run folders are made in here: dir/name */
+        bool omega;             /* a record of every batch is kept in there */
     } run;
     struct {
         char dataset[CONF_STR_MAX]; /* a name that the loaders know; embedded: any name */

@@ -28,6 +28,7 @@ int run_folder_init(struct run_folder *f, const struct recipe *recipe, const cha
     snprintf(f->metrics, sizeof f->metrics, "%s/metrics.jsonl", f->path);
     snprintf(f->backbone, sizeof f->backbone, "%s/backbone.safetensors", f->path);
     snprintf(f->checkpoints, sizeof f->checkpoints, "%s/checkpoints", f->path);
+    snprintf(f->omega, sizeof f->omega, "%s/omega", f->path);
     return 0;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* run_folder: the folder of one run: its places, and whether a run is in it.
  *   recipe.yaml (resolved)  metrics.jsonl  events.out.tfevents.*  backbone.safetensors
- *   checkpoints/step-NNNNNNNN.safetensors
+ *   checkpoints/step-NNNNNNNN.safetensors  omega/step-NNNNNNNN.omega (with run.omega)
  * Owner: train. */
 #ifndef AUGSTREAM_TRAINER_RUN_FOLDER_H
 #define AUGSTREAM_TRAINER_RUN_FOLDER_H
@@ -16,7 +16,7 @@ enum { RUN_PATH_MAX = 3072 };
 struct run_folder {
     char path[RUN_PATH_MAX];
     char recipe[RUN_PATH_MAX + 32], metrics[RUN_PATH_MAX + 32], backbone[RUN_PATH_MAX + 32];
-    char checkpoints[RUN_PATH_MAX + 32];
+    char checkpoints[RUN_PATH_MAX + 32], omega[RUN_PATH_MAX + 32];
     int lock_fd; /* holds the folder against other runs; -1 = not yet */
     bool alone;  /* ... and it surely does */
 };

@@ -19,6 +19,7 @@
 #include "trainer/schedule.h"
 #include "trainer/watch/guard.h"
 #include "trainer/watch/journal.h"
+#include "trainer/watch/recorder.h"
 #include "trainer/watch/summary.h"
 
 #include <errno.h>
@@ -42,7 +43,8 @@ struct train {
     struct schedule schedule;
     struct guard *guard;
     struct journal *journal;
-    struct profile profile; /* with config->profile */
+    struct recorder *recorder; /* with run.omega */
+    struct profile profile;    /* with config->profile */
     struct ckpt_place place;
     uint64_t whole, end;        /* the step the recipe ends at, and that this process ends at */
     uint64_t saved;             /* the step of the last checkpoint; UINT64_MAX = none */
@@ -308,8 +310,11 @@ static int take_batch(struct train *t, bool first)
     if (rc < 0)
         return rc;
     profile_mark(&t->profile, PROFILE_DATA);
-    t->torn = true;
-    rc = t->views_shown ? 0 : show_views(t, &batch);
+    if (t->recorder)
+        rc = recorder_add(t->recorder, t->place.step + 1, batch.header);
+    t->torn = t->torn || rc == 0;
+    if (rc == 0 && !t->views_shown)
+        rc = show_views(t, &batch);
     profile_mark(&t->profile, PROFILE_REST);
     if (rc == 0)
         rc = model_gradients(t->model, &batch.model);
@@ -370,8 +375,11 @@ static int after_step(struct train *t)
 {
     uint64_t every = (uint64_t)t->recipe->checkpoint.every;
     int rc = 0;
-    if (every ? t->place.step % every == 0 : epoch_due(t, 1))
+    if (every ? t->place.step % every == 0 : epoch_due(t, 1)) {
         rc = save_checkpoint(t);
+        if (rc == 0 && t->recorder)
+            rc = recorder_flush(t->recorder);
+    }
     if (rc == 0 && recipe_knn(t->recipe) && epoch_due(t, t->recipe->knn.every)) {
         rc = score_knn(t);
         if (rc == 0)
@@ -401,7 +409,15 @@ static int prepare(struct train *t)
     return rc;
 }
 
-/* The folder, the first checkpoint, and the two files that grow. */
+static int begin_record(struct train *t)
+{
+    struct spec spec;
+    recipe_spec(t->recipe, &spec);
+    return recorder_open(t->folder.omega, &spec, recv_info(t->recv)->fingerprint, t->place.step,
+                         &t->recorder);
+}
+
+/* The folder, the first checkpoint, and the files that grow. */
 static int begin(struct train *t)
 {
     int rc = run_folder_make(&t->folder, t->recipe_text);
@@ -419,6 +435,8 @@ static int begin(struct train *t)
         rc = journal_open(&config, &t->journal);
     if (rc == 0 && t->knn_last >= 0)
         rc = tell_knn(t);
+    if (rc == 0 && t->recipe->run.omega)
+        rc = begin_record(t);
     if (t->config->profile)
         profile_start(&t->profile, t->model);
     t->begin_s = stat_now();
@@ -442,6 +460,16 @@ static int finish(struct train *t)
 {
     int rc = t->saved == t->place.step ? 0 : save_checkpoint(t);
     return rc < 0 ? rc : ckpt_save_backbone(model_net(t->model), t->folder.backbone);
+}
+
+/* The record is whole whatever became of the run. */
+static int end_record(struct train *t, int rc)
+{
+    char why[ERR_TEXT_MAX];
+    snprintf(why, sizeof why, "%s", err_text());
+    int ended = recorder_close(t->recorder);
+    t->recorder = NULL;
+    return rc < 0 ? err_set(rc, "%s", why) : ended;
 }
 
 /* Something went wrong, though not with the net: what was learned since the last checkpoint stays,
@@ -492,6 +520,7 @@ static int stopped_early(const struct train *t)
 
 static void train_done(struct train *t)
 {
+    recorder_close(t->recorder); /* of a run that could not begin: there is nothing in it */
     journal_close(t->journal);
     guard_free(t->guard);
     recv_close(t->recv);
@@ -526,6 +555,7 @@ int train_run(const struct train_config *config)
         keep_work(&t, rc);
     if (rc == 0)
         rc = finish(&t);
+    rc = end_record(&t, rc);
     if (rc == 0)
         summarise(&t, first);
     return rc;

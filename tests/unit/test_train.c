@@ -5,6 +5,7 @@
 
 #include "common/file.h"
 #include "common/log.h"
+#include "proto/record.h"
 #include "script_peer.h"
 #include "trainer/ckpt.h"
 #include "trainer/model.h"
@@ -104,6 +105,58 @@ static void test_whole_run(void **state)
     assert_int_equal(run(NULL, true), 0); /* nothing is left to do */
     assert_int_equal(run("optim.epochs=3", true), 0);
     assert_true(exists("checkpoints/step-00000015.safetensors"));
+}
+
+/* Every step from first to last is in the record, once, as the loader told it. */
+static void assert_recorded(const char *name, uint64_t first, uint64_t last)
+{
+    static struct wire_message m;
+    char path[256];
+    struct record *r;
+    snprintf(path, sizeof path, "%s/omega/%s", run_dir, name);
+    if (record_open(path, &r) < 0)
+        fail_msg("%s", err_text());
+    assert_false(record_info(r)->cut || record_info(r)->damaged);
+    for (uint64_t step = first; step <= last; step++) {
+        assert_int_equal(record_next(r, &m), 0);
+        assert_int_equal(m.tap.sequence, step);
+        assert_int_equal(m.tap.batch.epoch, (step - 1) / 5);
+        assert_int_equal(m.tap.batch.index, (step - 1) % 5);
+        assert_int_equal(m.tap.batch.omega[3].sample, 4 * ((step - 1) % 5) + 3);
+        assert_true(m.tap.told_spec);
+    }
+    assert_int_equal(record_next(r, &m), -ENODATA);
+    record_free(r);
+}
+
+static void test_record(void **state)
+{
+    (void)state;
+    if (run("run.omega=true", false) < 0)
+        fail_msg("%s", err_text());
+    assert_recorded("step-00000000.omega", 1, 10);
+    assert_int_equal(run_with("run.omega=true", "optim.epochs=3", true), 0);
+    assert_recorded("step-00000010.omega", 11, 15);
+    assert_recorded("step-00000000.omega", 1, 10);
+    assert_int_equal(run("optim.epochs=4", true), 0); /* and none where none is asked for */
+    assert_false(exists("omega/step-00000015.omega"));
+}
+
+/* A run that a guard ends has the batches that led there. */
+static void test_record_of_a_failure(void **state)
+{
+    (void)state;
+    assert_int_equal(run_with("optim={epochs: 100, base_lr: 1000, weight_decay: 1}",
+                              "run.omega=true", false),
+                     -EDOM);
+    char path[256], text[64];
+    struct record *r;
+    snprintf(path, sizeof path, "%s/omega/step-00000000.omega", run_dir);
+    assert_int_equal(record_open(path, &r), 0);
+    assert_true(record_info(r)->batches > 0 && !record_info(r)->cut);
+    snprintf(text, sizeof text, "step %llu:", (unsigned long long)record_info(r)->last);
+    assert_non_null(strstr(err_text(), text));
+    record_free(r);
 }
 
 static pthread_t runner;
@@ -355,6 +408,8 @@ int main(void)
     log_open("test_train", LOG_ERROR);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_whole_run, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_record, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_record_of_a_failure, setup, teardown),
         cmocka_unit_test_setup_teardown(test_stop, setup, teardown),
         cmocka_unit_test_setup_teardown(test_stopped_before_it_began, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nobody, setup, teardown),
