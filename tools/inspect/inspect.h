@@ -11,13 +11,14 @@
 #include "trainer/watch/sheet.h"
 
 extern const struct usage inspect_stream_usage, inspect_batch_usage, inspect_sheet_usage,
-    inspect_runs_usage, inspect_render_usage, inspect_grid_usage;
+    inspect_runs_usage, inspect_render_usage, inspect_grid_usage, inspect_replay_usage;
 int inspect_stream(int argc, char **argv);
 int inspect_batch(int argc, char **argv);
 int inspect_sheet(int argc, char **argv);
 int inspect_runs(int argc, char **argv);
 int inspect_render(int argc, char **argv);
 int inspect_grid(int argc, char **argv);
+int inspect_replay(int argc, char **argv);
 
 extern const struct usage inspect_dataset_usage;
 int inspect_dataset(int argc, char **argv);

@@ -8,6 +8,7 @@ static const struct verb verbs[] = {
     {&inspect_stream_usage, inspect_stream},
     {&inspect_batch_usage, inspect_batch},
     {&inspect_sheet_usage, inspect_sheet},
+    {&inspect_replay_usage, inspect_replay},
     {&inspect_render_usage, inspect_render},
     {&inspect_grid_usage, inspect_grid},
     {&inspect_runs_usage, inspect_runs},
