@@ -67,7 +67,7 @@ static void test_words(void **state)
         enum figure figure;
         const char *words;
     } rows[] = {
-        {FIGURE_AREA, "scale 0.2 .. 1"},
+        {FIGURE_AREA, "0.2 .. 1 where it fits"},
         {FIGURE_RATIO, "log-uniform 0.75 .. 1.333"},
         {FIGURE_CY, "anywhere it fits"},
         {FIGURE_FLIP, "p 0.5"},

@@ -23,6 +23,9 @@ int inspect_replay(int argc, char **argv);
 extern const struct usage inspect_dataset_usage;
 int inspect_dataset(int argc, char **argv);
 
+extern const struct usage inspect_stats_usage;
+int inspect_stats(int argc, char **argv);
+
 /* A whole number from low to high out of an option's text. -EINVAL names the option. */
 int inspect_number(const char *name, const char *text, int64_t low, int64_t high, int64_t *ret);
 

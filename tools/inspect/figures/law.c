@@ -196,13 +196,13 @@ void law_words(const struct law *law, enum figure figure, const struct view_spec
         if (of && of->crop == CROP_CENTER)
             snprintf(ret, cap, "the centre");
         else if (of && figure == FIGURE_AREA)
-            snprintf(ret, cap, "scale %.4g .. %.4g", of->scale[0], of->scale[1]);
+            snprintf(ret, cap, "%.4g .. %.4g where it fits", of->scale[0], of->scale[1]);
         else if (of && figure == FIGURE_RATIO)
             snprintf(ret, cap, "log-uniform %.4g .. %.4g", of->ratio[0], of->ratio[1]);
         else if (of)
             snprintf(ret, cap, "anywhere it fits");
         else
-            snprintf(ret, cap, "of two views by their laws");
+            snprintf(ret, cap, "of both views' laws");
         return;
     }
 }
