@@ -152,14 +152,6 @@ for v in lines:
     assert not (v["view"] == 1 and v["flip"])
 assert any(v["flip"] for v in lines) and not all(v["flip"] for v in lines if v["view"] != 1)
 EOF
-"$inspect" sheet "$at" --recipe "$dir/recipe.yaml" --set 'views.small={count: 3, size: 16}' --samples 5 \
-    --out "$dir/m.png" >"$dir/said"
-# 5 cells: two views of 32 and a row of three of 16, all enlarged 4 times
-grep -q 'm.png: 1338x210' "$dir/said" || { cat "$dir/said"; exit 1; }
-
-"$inspect" sheet "$at" --recipe "$dir/recipe.yaml" --samples 5 --out "$dir/s.png" >"$dir/said"
-head -c 4 "$dir/s.png" | grep -q PNG
-
 # refused CODE TEXT COMMAND...: ends with that code and one line that has TEXT.
 refused() {
     code=$1
