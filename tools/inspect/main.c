@@ -14,6 +14,7 @@ static const struct verb verbs[] = {
     {&inspect_grid_usage, inspect_grid},
     {&inspect_runs_usage, inspect_runs},
     {&inspect_dataset_usage, inspect_dataset},
+    {&inspect_serve_usage, inspect_serve},
 };
 
 static const struct usage_section sections[] = {
@@ -24,7 +25,8 @@ static const struct usage_section sections[] = {
      "    augstream-inspect sheet embedded --recipe recipe.yaml \\\n"
      "        --set data.path=/data/flowers/train --out views.png\n"
      "    augstream-inspect dataset /data/flowers/train\n"
-     "    augstream-inspect runs runs/simsiam runs/simsiam-augself"},
+     "    augstream-inspect runs runs/simsiam runs/simsiam-augself\n"
+     "    augstream-inspect serve tcp://node1:5556 --data /data/flowers/train --port 8080"},
 };
 
 static const struct usage usage = {

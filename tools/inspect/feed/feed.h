@@ -49,6 +49,9 @@ int feed_next(struct feed *feed, int timeout_ms, struct feed_event *ret);
 
 bool feed_is_record(const struct feed *feed);
 
+/* Whether a loader is at the endpoint, as far as is known by now; of a record: always. */
+bool feed_there(const struct feed *feed);
+
 /* The options that every verb has which reads a feed, for its rows; feed_option takes one of them:
  * 1 when it was one, 0 when it is the verb's own, -EINVAL. Their keys are capital letters. */
 struct feed_options {
