@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* daemon: takes a configuration, gives a running loader. One turn follows each poll of the event
- * loop, in the check phase, whatever woke it: a peer's message, a worker's answer, a slot that came
- * back. ZeroMQ's file descriptor only tells that something changed, so before the loop sleeps the
- * prepare phase asks the sockets themselves, and an idle handle keeps the loop awake while there is
- * more. Does not know the protocol. */
+/* daemon: takes a configuration, gives a running loader: opens its rooms, lets each do its part of
+ * a turn when one is due (turns), and closes them in order. Does not know the protocol.
+ */
 #include "loaderd/daemon/daemon.h"
 
 #include "common/auto.h"
@@ -21,6 +19,7 @@
 #include "loaderd/daemon/reload.h"
 #include "loaderd/daemon/stock.h"
 #include "loaderd/daemon/tell.h"
+#include "loaderd/daemon/turns.h"
 #include "loaderd/daemon/watch.h"
 #include "loaderd/serve/port.h"
 #include "loaderd/serve/serve.h"
@@ -37,8 +36,6 @@
 
 enum {
     SPARE_DESCRIPTORS = 16, /* beside one for each worker: what starting one takes, and the like */
-    SAFETY_MS = 100,
-    RETRY_MS = 10, /* while a peer's queue is full, and while draining */
     STATUS_MS = 1000,
     SIGNALS = 4,
 };
@@ -59,17 +56,13 @@ struct daemon {
 
     uv_loop_t loop;
     bool loop_open;
-    uint64_t last_turn_ms, last_safety_ms;
+    struct turns turns;
     struct pulse pulse;
     char ill[PULSE_TEXT_MAX]; /* why no sign of life is due; "" when one is */
     struct http *http;        /* or NULL */
     struct health health;
-    uv_async_t slot_back;
     struct watch watch;
-    uv_prepare_t prepare;
-    uv_check_t check;
-    uv_idle_t awake;
-    uv_timer_t safety, retry, status, watchdog, drain;
+    uv_timer_t status, watchdog;
     uv_signal_t signals[SIGNALS];
 };
 
@@ -107,15 +100,13 @@ static void run(struct daemon *d)
     tell_counts(d);
 }
 
-static void on_drain(uv_timer_t *timer);
-
 static void drain(struct daemon *d)
 {
     log_note("finishing %" PRIu32 " requests", serve_outstanding(d->serve));
     check_told(tell_state(&d->tell, "STOPPING=1"));
     serve_drain(d->serve);
     dispatch_keep_none(d->stock.dispatch);
-    uv_timer_start(&d->drain, on_drain, RETRY_MS, RETRY_MS);
+    turns_often(&d->turns);
 }
 
 static void end(struct daemon *d)
@@ -193,65 +184,30 @@ static void worker_fatal(void *hint, int code)
 
 /* --- the loop --- */
 
-static void on_retry(uv_timer_t *timer);
-
-static void turn(struct daemon *d)
+static void turn(void *hint, uint64_t now_ms)
 {
+    struct daemon *d = hint;
     port_receive(&d->port, d->serve);
     serve_turn(d->serve);
     dispatch_feed(d->stock.dispatch, crew_submit, d->crew);
-    d->last_turn_ms = uv_now(&d->loop);
-    int r = watch_turn(&d->watch, d->last_turn_ms);
+    int r = watch_turn(&d->watch, now_ms);
     if (r < 0 && life_fail(&d->life, r))
         begin_stage(d);
-    if (serve_stalled(d->serve) && !uv_is_active((uv_handle_t *)&d->retry))
-        uv_timer_start(&d->retry, on_retry, RETRY_MS, 0);
+    if (serve_stalled(d->serve))
+        turns_soon(&d->turns);
     const struct life_signs signs = {
         .crew_complete = crew_complete(d->crew),
         .idle = serve_outstanding(d->serve) == 0,
         .sent = pool_idle(d->stock.pool) == pool_slots(d->stock.pool),
     };
-    if (life_turn(&d->life, &signs, d->last_turn_ms))
+    if (life_turn(&d->life, &signs, now_ms))
         begin_stage(d);
 }
 
-static void on_slot_back(uv_async_t *handle)
-{
-    (void)handle;
-}
-
-static void on_awake(uv_idle_t *handle)
-{
-    (void)handle;
-}
-
-static void on_prepare(uv_prepare_t *handle)
-{
-    struct daemon *d = handle->data;
-    if (port_ready(&d->port))
-        uv_idle_start(&d->awake, on_awake);
-}
-
-static void on_check(uv_check_t *handle)
-{
-    struct daemon *d = handle->data;
-    uv_idle_stop(&d->awake);
-    turn(d);
-}
-
-static void on_retry(uv_timer_t *timer)
-{
-    turn(timer->data);
-}
-
-static void on_drain(uv_timer_t *timer)
-{
-    turn(timer->data);
-}
-
 /* Whether all goes on. */
-static void feel_pulse(struct daemon *d, uint64_t lag_ms)
+static void feel_pulse(void *hint, uint64_t now_ms, uint64_t lag_ms)
 {
+    struct daemon *d = hint;
     struct crew_signs crew;
     crew_signs(d->crew, &crew);
     const struct pulse_signs signs = {
@@ -262,21 +218,7 @@ static void feel_pulse(struct daemon *d, uint64_t lag_ms)
         .moved = d->metrics.render.count + d->metrics.batches + serve_arrived(d->serve),
     };
     metrics_time(&d->metrics.loop_lag, (double)lag_ms * 1e-3);
-    pulse_beats(&d->pulse, &signs, d->last_safety_ms, d->ill);
-}
-
-/* A message that is there while the file descriptor says nothing would have slept on. */
-static void on_safety(uv_timer_t *timer)
-{
-    struct daemon *d = timer->data;
-    const uint64_t now = uv_now(&d->loop), since = now - d->last_safety_ms;
-    d->last_safety_ms = now;
-    feel_pulse(d, since > SAFETY_MS ? since - SAFETY_MS : 0);
-    if (now - d->last_turn_ms < SAFETY_MS / 2)
-        return;
-    for (uint32_t n = port_lost_edges(&d->port); n > 0; n--)
-        metrics_lost_edge(&d->metrics);
-    turn(d);
+    pulse_beats(&d->pulse, &signs, now_ms, d->ill);
 }
 
 static void on_status(uv_timer_t *timer)
@@ -311,11 +253,6 @@ static void look(void *hint, struct health_signs *ret)
 
 /* --- the beginning --- */
 
-static void slot_is_back(void *hint) /* ZeroMQ's thread calls */
-{
-    uv_async_send(hint);
-}
-
 static int open_datasets(struct daemon *d)
 {
     int r = stock_datasets(&d->stock, d->config);
@@ -330,7 +267,15 @@ static int open_loop(struct daemon *d)
     if (r < 0)
         return err_set(r, "event loop: %s", uv_strerror(r));
     d->loop_open = true;
-    r = uv_async_init(&d->loop, &d->slot_back, on_slot_back);
+    d->turns = (struct turns){.loop = &d->loop,
+                              .port = &d->port,
+                              .metrics = &d->metrics,
+                              .turn = turn,
+                              .beat = feel_pulse,
+                              .hint = d};
+    r = turns_open(&d->turns);
+    if (r < 0)
+        return r;
     for (size_t i = 0; i < ARRAY_LEN(d->signals); i++) {
         uv_signal_init(&d->loop, &d->signals[i]);
         d->signals[i].data = d;
@@ -342,7 +287,7 @@ static int open_loop(struct daemon *d)
 
 static int open_memory(struct daemon *d)
 {
-    return stock_memory(&d->stock, d->config, &d->metrics, slot_is_back, &d->slot_back);
+    return stock_memory(&d->stock, d->config, &d->metrics, turns_wake, &d->turns);
 }
 
 static int open_port(struct daemon *d)
@@ -367,8 +312,8 @@ static int open_serve(struct daemon *d)
         .wall_us = stat_wall_us,
         .send = port_send,
         .send_hint = &d->port,
-        .wake = slot_is_back,
-        .wake_hint = &d->slot_back,
+        .wake = turns_wake,
+        .wake_hint = &d->turns,
     };
     uint64_t *epoch = &config.protocol.server_epoch;
     if (getrandom(epoch, sizeof *epoch, 0) != sizeof *epoch)
@@ -419,24 +364,15 @@ static int open_http(struct daemon *d)
 static int start_handles(struct daemon *d)
 {
     uv_loop_t *loop = &d->loop;
-    uv_timer_t *timers[] = {&d->safety, &d->retry, &d->status, &d->watchdog, &d->drain};
-    for (size_t i = 0; i < ARRAY_LEN(timers); i++) {
-        uv_timer_init(loop, timers[i]);
-        timers[i]->data = d;
-    }
-    uv_timer_start(&d->safety, on_safety, SAFETY_MS, SAFETY_MS);
+    turns_start(&d->turns);
+    uv_timer_init(loop, &d->status);
+    uv_timer_init(loop, &d->watchdog);
+    d->status.data = d->watchdog.data = d;
     uv_timer_start(&d->status, on_status, STATUS_MS, STATUS_MS);
-    d->last_safety_ms = uv_now(loop);
     /* Four to a period: one that is left out because the machine was slow is not missed. */
     uint64_t watchdog_ms = notify_watchdog_us() / 4000;
     if (watchdog_ms > 0)
         uv_timer_start(&d->watchdog, on_watchdog, watchdog_ms, watchdog_ms);
-    uv_prepare_init(loop, &d->prepare);
-    uv_check_init(loop, &d->check);
-    uv_idle_init(loop, &d->awake);
-    d->prepare.data = d->check.data = d->awake.data = d;
-    uv_prepare_start(&d->prepare, on_prepare);
-    uv_check_start(&d->check, on_check);
     d->watch.loop = loop;
     d->watch.port = &d->port;
     d->watch.serve = d->serve;
@@ -467,14 +403,11 @@ static int begin(struct daemon *d)
 
 /* --- the end --- */
 
-/* Our own handles; the crew closes its own, and slot_back goes last. */
+/* Our own handles; the crew closes its own, and what slots wake goes last. */
 static void close_handles(struct daemon *d)
 {
-    uv_handle_t *own[] = {
-        (uv_handle_t *)&d->prepare, (uv_handle_t *)&d->check,    (uv_handle_t *)&d->awake,
-        (uv_handle_t *)&d->safety,  (uv_handle_t *)&d->retry,    (uv_handle_t *)&d->drain,
-        (uv_handle_t *)&d->status,  (uv_handle_t *)&d->watchdog,
-    };
+    uv_handle_t *own[] = {(uv_handle_t *)&d->status, (uv_handle_t *)&d->watchdog};
+    turns_stop(&d->turns);
     for (size_t i = 0; i < ARRAY_LEN(own); i++)
         if (own[i]->type != UV_UNKNOWN_HANDLE) /* the beginning came this far */
             uv_close(own[i], NULL);
@@ -502,8 +435,7 @@ static void finish(struct daemon *d)
     }
     stock_close(&d->stock);
     if (d->loop_open) {
-        if (d->slot_back.type != UV_UNKNOWN_HANDLE)
-            uv_close((uv_handle_t *)&d->slot_back, NULL);
+        turns_close(&d->turns);
         uv_run(&d->loop, UV_RUN_DEFAULT);
         uv_loop_close(&d->loop);
     }
