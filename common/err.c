@@ -34,6 +34,7 @@ int err_exit(int code)
     case EBADMSG:
     case ENODATA:
     case ENOENT:
+    case EEXIST:
     case EACCES:
     case ENOTDIR:
     case EISDIR:

@@ -26,7 +26,8 @@ int err_set(int code, const char *format, ...) __attribute__((format(printf, 2, 
 const char *err_text(void);
 
 /* The exit code for a failure met while running:
- * -EBADMSG -ENODATA -ENOENT -EACCES -ENOTDIR -EISDIR -ELOOP -ENAMETOOLONG -E2BIG -EILSEQ -> 65;
+ * -EBADMSG -ENODATA -ENOENT -EEXIST -EACCES -ENOTDIR -EISDIR -ELOOP -ENAMETOOLONG -E2BIG -EILSEQ
+ * -EOPNOTSUPP -> 65;
  * -ETIMEDOUT -ECONNREFUSED -EHOSTUNREACH -ENOTCONN -EADDRINUSE -EADDRNOTAVAIL, and a full disk,
  * -ENOSPC -EDQUOT -> 69; -EINVAL -ERANGE -> 78; all else -> 70. */
 int err_exit(int code);

@@ -31,6 +31,7 @@ static void test_exit_codes(void **state)
     assert_int_equal(err_exit(-EBADMSG), 65);
     assert_int_equal(err_exit(-ENODATA), 65);
     assert_int_equal(err_exit(-ENOENT), 65);
+    assert_int_equal(err_exit(-EEXIST), 65);
     assert_int_equal(err_exit(-EACCES), 65);
     assert_int_equal(err_exit(-EISDIR), 65);
     assert_int_equal(err_exit(-ELOOP), 65);

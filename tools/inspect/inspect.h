@@ -10,9 +10,12 @@
 #include "trainer/recv.h"
 #include "trainer/watch/sheet.h"
 
-extern const struct usage inspect_stream_usage, inspect_batch_usage, inspect_sheet_usage,
-    inspect_runs_usage, inspect_render_usage, inspect_grid_usage, inspect_replay_usage;
+extern const struct usage inspect_stream_usage, inspect_record_usage, inspect_dump_usage,
+    inspect_batch_usage, inspect_sheet_usage, inspect_runs_usage, inspect_render_usage,
+    inspect_grid_usage, inspect_replay_usage;
 int inspect_stream(int argc, char **argv);
+int inspect_record(int argc, char **argv);
+int inspect_dump(int argc, char **argv);
 int inspect_batch(int argc, char **argv);
 int inspect_sheet(int argc, char **argv);
 int inspect_runs(int argc, char **argv);

@@ -7,6 +7,8 @@
 static const struct verb verbs[] = {
     {&inspect_stream_usage, inspect_stream},
     {&inspect_stats_usage, inspect_stats},
+    {&inspect_record_usage, inspect_record},
+    {&inspect_dump_usage, inspect_dump},
     {&inspect_batch_usage, inspect_batch},
     {&inspect_sheet_usage, inspect_sheet},
     {&inspect_replay_usage, inspect_replay},
@@ -21,6 +23,8 @@ static const struct usage_section sections[] = {
     {"Examples",
      "    augstream-inspect stream tcp://node1:5556 --count 512\n"
      "    augstream-inspect stats tcp://node1:5556 --count 100000\n"
+     "    augstream-inspect record tcp://node1:5556 --out run.omega\n"
+     "    augstream-inspect dump run.omega --step 1200 --format csv\n"
      "    augstream-inspect batch tcp://node1:5555 --recipe recipe.yaml --out batch.safetensors\n"
      "    augstream-inspect sheet embedded --recipe recipe.yaml \\\n"
      "        --set data.path=/data/flowers/train --out views.png\n"

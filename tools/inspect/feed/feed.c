@@ -232,6 +232,11 @@ bool feed_there(const struct feed *feed)
     return feed->away == 0;
 }
 
+struct record *feed_record(const struct feed *feed)
+{
+    return feed->record;
+}
+
 /* What is missing before the batch in feed->tap: an event of its own, or none. A trainer's record
  * has its steps in order, whichever loader a batch came from, and perhaps several batches a step.
  */

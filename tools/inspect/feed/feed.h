@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 struct feed;
+struct record;
 
 struct feed_config {
     const char *from;   /* an endpoint; or a file, which is then a record. A loan until close */
@@ -51,6 +52,9 @@ bool feed_is_record(const struct feed *feed);
 
 /* Whether a loader is at the endpoint, as far as is known by now; of a record: always. */
 bool feed_there(const struct feed *feed);
+
+/* The record that is read, to be sought in before the first feed_next; NULL: it is a tap. */
+struct record *feed_record(const struct feed *feed);
 
 /* The options that every verb has which reads a feed, for its rows; feed_option takes one of them:
  * 1 when it was one, 0 when it is the verb's own, -EINVAL. Their keys are capital letters. */
