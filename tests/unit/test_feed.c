@@ -111,6 +111,7 @@ static void test_record(void **state)
         {{{1, 5}, {1, 2}}, 2, "5R12E"}, /* nobody counts back: it is another life */
         /* a trainer's: its steps from two loaders, two batches a step */
         {{{1, 1}, {2, 1}, {2, 2}, {1, 2}, {2, 3}, {2, 3}}, 6, "112233E"},
+        {{{1, 1}, {2, 2}, {1, 5}, {2, 6}}, 4, "12G256E"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         auto_with(record_place_clear) struct record_place place;

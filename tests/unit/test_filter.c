@@ -107,6 +107,9 @@ static void test_refused(void **state)
         {'H', "", "--session : 1 to 32 hex"},
         {'H', "xyz", "--session xyz"},
         {'H', "012345678901234567890123456789012", "--session 0123"},
+        {'D', "", "--dataset : no dataset"},
+        {'D', "a name of sixty-four bytes, which is one more than any dataset has",
+         "no dataset can be called so"},
         {'W', "blur.sigma", "NAME OP NUMBER"},
         {'W', ">1", "NAME OP NUMBER"},
         {'W', "blur.sigma!1", "NAME OP NUMBER"},
@@ -141,6 +144,10 @@ static void test_full(void **state)
     for (int i = 0; i < FILTER_RANGES_MAX; i++)
         assert_int_equal(filter_option(&filter, 'I', "1"), 1);
     assert_int_equal(filter_option(&filter, 'I', "1"), -EINVAL);
+    assert_int_equal(filter_option(&filter, 'D', "flowers"), 1);
+    assert_int_equal(filter_option(&filter, 'D', "flowers"), -EINVAL);
+    assert_int_equal(filter_option(&filter, 'H', "12"), 1);
+    assert_int_equal(filter_option(&filter, 'H', "12"), -EINVAL);
     assert_true(filter_any(&filter));
     assert_int_equal(filter_option(&filter, 'c', "1"), 0); /* somebody else's */
 }

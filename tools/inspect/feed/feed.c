@@ -30,6 +30,8 @@ struct feed {
     double away, useless; /* since when there is no loader, and since when nothing of use; 0: not */
     uint32_t n_damaged;   /* parts of the record */
     struct wire_message tap;
+    bool steps; /* of a record: its numbers go on from loader to loader, so they are a trainer's
+                   steps */
     bool heard; /* a batch has come: the next two are of it */
     uint64_t server, next;
     bool held; /* tap has been told of, but not given: it follows on its FEED_GAP or FEED_RESTART */
@@ -244,8 +246,10 @@ static bool missing(struct feed *feed, struct feed_event *ret)
 {
     const uint64_t server = feed->tap.tap.server_epoch, sequence = feed->tap.tap.sequence;
     const bool on = sequence == feed->next || sequence + 1 == feed->next;
-    const bool other = feed->heard && !(on && (feed->record || server == feed->server)) &&
-                       (server != feed->server || sequence < feed->next);
+    if (feed->record && feed->heard && on && server != feed->server)
+        feed->steps = true;
+    const bool other =
+        feed->heard && ((server != feed->server && !feed->steps) || (sequence < feed->next && !on));
     const uint64_t due = other ? 1 : feed->heard ? feed->next : sequence;
     *ret = (struct feed_event){.kind = other ? FEED_RESTART : FEED_GAP,
                                .gap = sequence > due ? sequence - due : 0};

@@ -64,9 +64,21 @@ static int view_option(struct filter *filter, const char *arg)
     return rc;
 }
 
+static int dataset_option(struct filter *filter, const char *arg)
+{
+    if (filter->dataset)
+        return err_set(-EINVAL, "--dataset: once");
+    if (!*arg || strlen(arg) >= WIRE_NAME_MAX)
+        return err_set(-EINVAL, "--dataset %s: no dataset can be called so", arg);
+    filter->dataset = arg;
+    return 0;
+}
+
 static int session_option(struct filter *filter, const char *arg)
 {
     const size_t digits = strlen(arg);
+    if (filter->session_digits)
+        return err_set(-EINVAL, "--session: once");
     if (digits < 1 || digits > 2 * DIGEST_BYTES || arg[strspn(arg, "0123456789abcdefABCDEF")])
         return err_set(-EINVAL, "--session %s: 1 to %d hexadecimal digits are wanted", arg,
                        2 * DIGEST_BYTES);
@@ -130,7 +142,7 @@ int filter_option(struct filter *filter, int key, const char *arg)
     int rc = 0;
     switch (key) {
     case 'D':
-        filter->dataset = arg;
+        rc = dataset_option(filter, arg);
         break;
     case 'H':
         rc = session_option(filter, arg);
