@@ -68,7 +68,7 @@ static void test_aims(void **state)
 {
     (void)state;
     struct omega a = plain, b = plain;
-    b.crop_left = 164;
+    b.crop_left = 168;
     b.crop_width = 160;
     b.flip = true;
     b.jitter.applied = b.blur.applied = true;
@@ -94,14 +94,13 @@ static void test_aims(void **state)
             snprintf(text + strlen(text), sizeof text - strlen(text), "%s ", one.line[i]);
         for (size_t i = 0; i < augself_target_len((enum augself_kind)k); i++) {
             const bool whole = k == AUGSELF_FLIP || k == AUGSELF_ROTATION;
-            snprintf(number, sizeof number, whole ? " %.0f " : "%+.2f", (double)t[i]);
+            snprintf(number, sizeof number, whole ? " %.0f " : "%+.2f",
+                     t[i] == 0 ? 0 : (double)t[i]);
             if (!strstr(text, number))
                 fail_msg("no %s in '%s'", number, text);
         }
     }
-    assert_int_equal(lines.n, 8);
-    for (uint32_t i = 4; i < 8; i++)
-        assert_string_equal(lines.line[i], all[i]);
+    expect_lines(&lines, all, 8);
     card_aims(&va, &vb, 1u << AUGSELF_FLIP, &lines);
     expect_lines(&lines, all + 4, 1);
 }

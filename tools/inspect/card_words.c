@@ -67,13 +67,19 @@ void card_words(const struct omega *o, struct card_lines *ret)
 
 /* --- targets --- */
 
+/* Zero has no sign where two decimals show none of it. */
+static double shown(float t)
+{
+    return t > -0.005f && t < 0.005f ? 0 : (double)t;
+}
+
 /* Four numbers in two lines, with what each is. */
 static void put_four(struct card_lines *lines, const char *name, const char *const of[4],
                      const float t[4])
 {
     for (int i = 0; i < 4; i += 2)
-        put(lines, "%-6s%-2s%+.2f %-2s%+.2f", i ? "" : name, of[i], (double)t[i], of[i + 1],
-            (double)t[i + 1]);
+        put(lines, "%-6s%-2s%+.2f %-2s%+.2f", i ? "" : name, of[i], shown(t[i]), of[i + 1],
+            shown(t[i + 1]));
 }
 
 void card_aims(const struct card_view *a, const struct card_view *b, unsigned kinds,
@@ -95,7 +101,7 @@ void card_aims(const struct card_view *a, const struct card_view *b, unsigned ki
         else if (kind == AUGSELF_ROTATION)
             put(ret, "%-10s%.0f quarters", augself_kind_name(kind), (double)t[0]);
         else
-            put(ret, "%-9s%+.2f", augself_kind_name(kind), (double)t[0]);
+            put(ret, "%-9s%+.2f", augself_kind_name(kind), shown(t[0]));
     }
 }
 
