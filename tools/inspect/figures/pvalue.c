@@ -116,18 +116,3 @@ double pvalue_counts(const uint64_t *count, const double *share, size_t n, doubl
     }
     return df >= 1 ? pvalue_chi(chi, df) : NAN;
 }
-
-double distance_two(const double *a, size_t n, const double *b, size_t m)
-{
-    double worst = 0;
-    size_t i = 0, j = 0;
-    while (i < n && j < m) {
-        const double at = a[i] <= b[j] ? a[i] : b[j];
-        while (i < n && a[i] <= at)
-            i++;
-        while (j < m && b[j] <= at)
-            j++;
-        worst = fmax(worst, fabs((double)i / (double)n - (double)j / (double)m));
-    }
-    return worst;
-}

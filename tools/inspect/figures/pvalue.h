@@ -28,7 +28,4 @@ double pvalue_chi(double chi, double df);
  */
 double pvalue_counts(const uint64_t *count, const double *share, size_t n, double least);
 
-/* The largest distance between the shares of two sorted samples below any value. */
-double distance_two(const double *a, size_t n, const double *b, size_t m);
-
 #endif

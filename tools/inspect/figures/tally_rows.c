@@ -2,6 +2,7 @@
 /* tally_rows: takes a tally, gives its rows: figures, bars, and a test of each against its law.
  * Reads the tally alone, so it may be asked while the tally grows. */
 #include "tools/inspect/figures/pvalue.h"
+#include "tools/inspect/figures/sorted.h"
 #include "tools/inspect/figures/tally_private.h"
 
 #include "common/auto.h"
@@ -19,22 +20,11 @@ enum {
     CELL_LEAST = 5,       /* expected of a class, the usual bound for chi-square */
 };
 
-/* Numbers of the reservoir, and of its reference draws. */
+/* Numbers of the reservoir, or of its reference draws. They are floats by nature (params[]). */
 struct sample {
-    double *value;
+    float *value;
     size_t n;
 };
-
-static int compare(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static void sample_sort(struct sample *s)
-{
-    qsort(s->value, s->n, sizeof *s->value, compare);
-}
 
 /* --- tests --- */
 
@@ -42,7 +32,7 @@ static void test_uniform(struct tally_row *row, const struct sample *is)
 {
     double gap = 0;
     for (size_t i = 0; i < is->n; i++) {
-        const double below = law_cdf(&row->law, is->value[i]), n = (double)is->n;
+        const double below = law_cdf(&row->law, (double)is->value[i]), n = (double)is->n;
         gap = fmax(gap, fmax(below - (double)i / n, (double)(i + 1) / n - below));
     }
     row->gap = gap;
@@ -62,7 +52,7 @@ static void test_drawn(struct tally_row *row, const struct sample *is, const str
     row->tested = is->n;
     if (is->n < KOLMOGOROV_LEAST || as->n < KOLMOGOROV_LEAST)
         return;
-    row->gap = distance_two(is->value, is->n, as->value, as->n);
+    row->gap = sorted_distance(is->value, is->n, as->value, as->n);
     const bool fixed = as->value[0] == as->value[as->n - 1];
     row->test = fixed && row->gap == 0 ? TALLY_CERTAIN : TALLY_SMIRNOV;
     row->p = pvalue_kolmogorov(row->gap, n * m / (n + m));
@@ -115,7 +105,7 @@ static void bars_expected(struct tally_row *row, const struct sample *as)
     else if (law->kind == LAW_DRAWN)
         for (size_t i = 0; i < as->n; i++) {
             const double at =
-                (as->value[i] - law->low) / (law->high - law->low) * (double)row->bars;
+                ((double)as->value[i] - law->low) / (law->high - law->low) * (double)row->bars;
             if (at >= 0 && at <= (double)row->bars)
                 row->expected[(size_t)fmin(at, (double)row->bars - 1)] += 1.0 / (double)as->n;
         }
@@ -124,11 +114,8 @@ static void bars_expected(struct tally_row *row, const struct sample *as)
 static void row_quantiles(struct tally_row *row, const struct sample *is)
 {
     static const double share[TALLY_QUANTILES] = {0.05, 0.25, 0.5, 0.75, 0.95};
-    for (size_t i = 0; i < TALLY_QUANTILES && is->n > 0; i++) {
-        const double at = share[i] * (double)(is->n - 1);
-        const size_t low = (size_t)at, high = low + 1 < is->n ? low + 1 : low;
-        row->quantile[i] = is->value[low] + (at - (double)low) * (is->value[high] - is->value[low]);
-    }
+    for (size_t i = 0; i < TALLY_QUANTILES && is->n > 0; i++)
+        row->quantile[i] = sorted_quantile(is->value, is->n, share[i]);
 }
 
 /* is, as: sorted; as has none but where the law is known by drawing. */
@@ -172,8 +159,9 @@ static void row_fill(struct tally_row *row, const struct cell *cell, const struc
 
 /* Memory for a row's numbers. */
 struct desk {
-    struct omega *drawn; /* [2][kept][DRAWS]: of the pair; of another view [1] is unused */
-    double *is, *as;     /* [kept], [kept][DRAWS] */
+    struct omega *drawn;    /* [2][kept][DRAWS]: of the pair; of another view [1] is unused */
+    float *is, *as, *spare; /* [kept], [kept][DRAWS], [kept][DRAWS] */
+    float *targets, *drawn_targets; /* [kept][TARGETS], [kept][DRAWS][TARGETS]; or NULL */
 };
 
 static void desk_done(struct desk *desk)
@@ -181,6 +169,34 @@ static void desk_done(struct desk *desk)
     free(desk->drawn);
     free(desk->is);
     free(desk->as);
+    free(desk->spare);
+    free(desk->targets);
+    free(desk->drawn_targets);
+}
+
+static int desk_init(struct desk *desk, size_t kept, bool pair)
+{
+    *desk = (struct desk){
+        .drawn = malloc(2 * kept * DRAWS * sizeof *desk->drawn),
+        .is = malloc(kept * sizeof *desk->is),
+        .as = malloc(kept * DRAWS * sizeof *desk->as),
+        .spare = malloc(kept * DRAWS * sizeof *desk->spare),
+    };
+    if (pair) {
+        desk->targets = malloc(kept * TARGETS * sizeof *desk->targets);
+        desk->drawn_targets = malloc(kept * DRAWS * TARGETS * sizeof *desk->drawn_targets);
+    }
+    const bool all = desk->drawn && desk->is && desk->as && desk->spare &&
+                     (!pair || (desk->targets && desk->drawn_targets));
+    if (!all)
+        desk_done(desk);
+    return all ? 0 : err_set(-ENOMEM, "out of memory");
+}
+
+static void sort(const struct desk *desk, struct sample *is, struct sample *as)
+{
+    sorted_make(is->value, is->n, desk->spare);
+    sorted_make(as->value, as->n, desk->spare);
 }
 
 static bool kept_has(const struct tally *t, size_t i, uint32_t views)
@@ -199,6 +215,13 @@ static void draw_all(const struct tally *t, uint32_t v, uint32_t stream, struct 
     }
 }
 
+static void take(const struct tally *t, enum figure f, const struct omega *o, struct sample *to)
+{
+    double value;
+    if (figure_read(&t->figures, f, o, &value))
+        to->value[to->n++] = (float)value;
+}
+
 static void view_row(const struct tally *t, uint32_t v, enum figure f, const struct desk *desk,
                      struct tally_row *row)
 {
@@ -207,12 +230,11 @@ static void view_row(const struct tally *t, uint32_t v, enum figure f, const str
     for (size_t i = 0; i < t->kept; i++) {
         if (!kept_has(t, i, 1u << v))
             continue;
-        is.n += figure_read(&t->figures, f, &t->omega[i * t->n_views + v], &is.value[is.n]);
+        take(t, f, &t->omega[i * t->n_views + v], &is);
         for (size_t d = 0; d < DRAWS && cell->law.kind == LAW_DRAWN; d++)
-            as.n += figure_read(&t->figures, f, &desk->drawn[i * DRAWS + d], &as.value[as.n]);
+            take(t, f, &desk->drawn[i * DRAWS + d], &as);
     }
-    sample_sort(&is);
-    sample_sort(&as);
+    sort(desk, &is, &as);
     row->name = figure_name(f);
     row->view = (int32_t)v;
     row->figure = f;
@@ -226,27 +248,37 @@ static void view_row(const struct tally *t, uint32_t v, enum figure f, const str
     law_words(&row->law, f, t->told ? &t->laws[v] : NULL, row->words, sizeof row->words);
 }
 
-static void target_row(const struct tally *t, size_t target, const struct desk *desk,
-                       struct tally_row *row)
+/* All targets of the reservoir's pairs and of their reference draws, pair by pair. Returns how many
+ * pairs there are. */
+static size_t targets_read(const struct tally *t, const struct desk *desk)
 {
-    const struct cell *cell = &t->targets[target];
     const struct omega *second = desk->drawn + (size_t)t->kept * DRAWS;
-    struct sample is = {.value = desk->is}, as = {.value = desk->as};
-    float of[TARGETS];
+    size_t n = 0;
     for (size_t i = 0; i < t->kept; i++) {
         if (!kept_has(t, i, 3))
             continue;
         const struct omega *o = &t->omega[i * t->n_views];
-        target_read(&o[0], &t->laws[0], &o[1], &t->laws[1], of);
-        is.value[is.n++] = (double)of[target];
-        for (size_t d = 0; d < DRAWS && cell->law.kind == LAW_DRAWN; d++) {
+        target_read(&o[0], &t->laws[0], &o[1], &t->laws[1], desk->targets + n * TARGETS);
+        for (size_t d = 0; d < DRAWS; d++)
             target_read(&desk->drawn[i * DRAWS + d], &t->laws[0], &second[i * DRAWS + d],
-                        &t->laws[1], of);
-            as.value[as.n++] = (double)of[target];
-        }
+                        &t->laws[1], desk->drawn_targets + (n * DRAWS + d) * TARGETS);
+        n++;
     }
-    sample_sort(&is);
-    sample_sort(&as);
+    return n;
+}
+
+static void target_row(const struct tally *t, size_t target, size_t pairs, const struct desk *desk,
+                       struct tally_row *row)
+{
+    const struct cell *cell = &t->targets[target];
+    struct sample is = {desk->is, pairs}, as = {desk->as, 0};
+    for (size_t i = 0; i < pairs; i++)
+        is.value[i] = desk->targets[i * TARGETS + target];
+    if (cell->law.kind == LAW_DRAWN)
+        as.n = pairs * DRAWS;
+    for (size_t i = 0; i < as.n; i++)
+        as.value[i] = desk->drawn_targets[i * TARGETS + target];
+    sort(desk, &is, &as);
     row->name = target_name(target);
     row->view = TALLY_PAIR;
     row->figure = (int32_t)target;
@@ -262,12 +294,13 @@ int tally_rows(const struct tally *t, struct tally_row **ret, size_t *ret_n)
     const size_t n = (size_t)t->n_views * FIGURES + (pair ? TARGETS : 0);
     const size_t kept = t->kept ? t->kept : 1;
     struct tally_row *rows = calloc(n, sizeof *rows), *row = rows;
-    struct desk desk = {malloc(2 * kept * DRAWS * sizeof *desk.drawn),
-                        malloc(kept * sizeof *desk.is), malloc(kept * DRAWS * sizeof *desk.as)};
-    if (!rows || !desk.drawn || !desk.is || !desk.as) {
-        desk_done(&desk);
-        free(rows);
+    struct desk desk;
+    if (!rows)
         return err_set(-ENOMEM, "out of memory");
+    int rc = desk_init(&desk, kept, pair);
+    if (rc) {
+        free(rows);
+        return rc;
     }
     for (uint32_t v = 0; v < t->n_views; v++) {
         if (t->told)
@@ -278,8 +311,9 @@ int tally_rows(const struct tally *t, struct tally_row **ret, size_t *ret_n)
     if (pair) { /* other draws than those of the views, so that no two tests lean on the same */
         draw_all(t, 0, OMEGA_VIEWS_MAX, desk.drawn);
         draw_all(t, 1, OMEGA_VIEWS_MAX + 1, desk.drawn + (size_t)t->kept * DRAWS);
+        const size_t pairs = targets_read(t, &desk);
         for (size_t i = 0; i < TARGETS; i++)
-            target_row(t, i, &desk, row++);
+            target_row(t, i, pairs, &desk, row++);
     }
     desk_done(&desk);
     *ret = rows;
