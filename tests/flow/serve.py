@@ -66,19 +66,20 @@ class Bed:
         self.pages.append(page)
         return page
 
-    def teller(self, name):
-        """A tap of a dataset of that name: a function that has it tell one batch."""
-        self.told = f"ipc://{self.folder}/told"
-        self.tap_told = subprocess.Popen([TAP_TOLD, self.told, name], stdin=subprocess.PIPE)
+    def teller(self, name, to=None):
+        """A tap, or a record, of a dataset of that name: a function that has it tell one batch."""
+        self.told = to or f"ipc://{self.folder}/told"
+        self.tap_told = subprocess.Popen([TAP_TOLD, self.told, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
         def tell():
             self.tap_told.stdin.write(b"\n")
             self.tap_told.stdin.flush()
+            assert self.tap_told.stdout.readline() == b"told\n"
         return tell
 
     def quiet(self):
-        self.tap_told.stdin.close()
-        assert self.tap_told.wait(PATIENCE) == 0
+        self.tap_told.communicate(timeout=PATIENCE)
+        assert self.tap_told.returncode == 0
         self.tap_told = None
 
     def done(self):
@@ -248,6 +249,36 @@ def test_http(bed):
         assert page_of.json("/figures.json")["dataset"] == seen
         bed.quiet()
 
+    # --- a record, while it is written and afterwards ---
+    record = str(bed.folder / "run.omega")
+    teller = bed.teller(HOSTILE.encode(), record)
+    for _ in range(5):
+        teller()
+    page_of = bed.page(what=record)
+    state = page_of.until("/state.json", lambda s: s["record"]["read"] and s["counts"]["batches"] == 5, "it is read")
+    assert state["record"]["first"] == 1 and state["record"]["last"] == 5 and state["record"]["cut"]
+    assert state["sessions"][0]["dataset"] == HOSTILE and state["trouble"] == ""
+    for _ in range(15):
+        teller()
+    state = page_of.until("/state.json", lambda s: s["record"]["last"] == 20 and s["counts"]["batches"] == 20, "it grows")
+    bed.quiet()
+    for query, number in (("which=last", 20), ("which=after", 1), ("which=after&number=7", 8), ("which=before&number=7", 6),
+                          ("which=this&number=13", 13), ("epoch=7&sample=104", 1), ("which=this&number=21", None),
+                          ("which=after&number=20", None), ("which=before&number=1", None), ("epoch=6&sample=104", None)):
+        told = page_of.json("/batch.json?" + query)["batch"]
+        assert (told and told["number"]) == number, (query, told)
+    told = page_of.json("/batch.json?which=this&number=13")["batch"]
+    assert abs(told["rate"]["batches"] - 4) < 1 and told["samples"][0]["sample"] == 100
+    page_of.stop()
+    cut = bed.folder / "cut.omega"
+    cut.write_bytes((bed.folder / "run.omega").read_bytes()[:-700])
+    page_of = bed.page(what=str(cut))
+    state = page_of.until("/state.json", lambda s: s["record"]["read"], "what is left of it is read")
+    assert state["record"]["cut"] and 1 < state["counts"]["batches"] < 20, state["record"]
+    (bed.folder / "none.omega").write_text("no record at all")
+    said = subprocess.run([INSPECT, "serve", str(bed.folder / "none.omega")], capture_output=True, text=True)
+    assert said.returncode == 65 and "none.omega" in said.stderr, said
+
     # --- the command line ---
     taken = subprocess.run([INSPECT, "serve", bed.tap, "--port", str(page.port)], capture_output=True, text=True)
     assert taken.returncode == 69 and str(page.port) in taken.stderr, taken
@@ -398,6 +429,38 @@ def test_browser(bed, program):
     window.until("document.querySelector('.source .bare') && !document.getElementById('untold').hidden", "an outline")
     assert window.run("document.querySelectorAll('img[onerror], img[src=x], script:not([src])').length") == 0
     assert window.run("document.documentElement.scrollWidth") <= 1280
+    bed.quiet()
+    quiet()
+
+    # --- a record: played, sought, to its end ---
+    record = str(bed.folder / "run.omega")
+    teller = bed.teller(b"flowers", record)
+    for _ in range(30):
+        teller()
+    bed.quiet()
+    page = bed.page(what=record)
+    window.open(page.address)
+    where = "document.getElementById('where').textContent"
+    window.until(f"{where}.includes('step 1 ') && document.querySelector('#stage h3')", "it begins at its first step, paused")
+    assert window.run("document.getElementById('play').textContent") == "Play"
+    window.key("ArrowRight", 39, shift=True)
+    window.until(f"{where}.includes('step 2 ')", "a step")
+    window.run("document.getElementById('step').value = '17'; document.getElementById('step-form').requestSubmit()")
+    window.until(f"{where}.includes('step 17 ')", "a step that was asked for")
+    assert window.run("document.getElementById('slider').value") == "17"
+    assert "17 of 30" in window.run("document.getElementById('link').textContent")
+    window.run("document.getElementById('epoch').value = '7'; document.getElementById('sample').value = '103'; "
+               "document.getElementById('sample-form').requestSubmit()")
+    window.until(f"{where}.includes('step 1 ') && document.querySelector('#stage h3').textContent.startsWith('Sample 103')",
+                 "a sample that was asked for")
+    window.run("document.getElementById('step').value = '99'; document.getElementById('step-form').requestSubmit()")
+    window.until("document.getElementById('announce').textContent.includes('99 is not in the record')", "there is none")
+    window.run("document.getElementById('pace').value = '1000 10'; document.getElementById('play').click()")
+    window.until(f"{where}.includes('step 21 ') || {where}.includes('step 11 ')", "it plays")
+    window.until("document.getElementById('play').textContent === 'Play'", "it stops at the end")
+    for width in (390, 1280):
+        window.size(width, 900)
+        assert window.run("document.documentElement.scrollWidth") <= width
     quiet()
     window.close()
 

@@ -136,6 +136,7 @@ static int event_take(struct serve *s, const struct feed_event *event)
 static int feed_turn(struct serve *s)
 {
     const double until = stat_now() + (s->desk.reel ? turn_record : turn_tap);
+    uint64_t last = 0;
     if (!s->feed && stat_now() - s->closed < 1e-3 * RETRY_MS)
         return 0;
     if (!s->feed && feed_open(&s->config, &s->feed)) {
@@ -152,13 +153,17 @@ static int feed_turn(struct serve *s)
         s->desk.there = feed_there(s->feed);
         s->desk.read = rc || event.kind == FEED_WAIT;
         if (s->desk.read)
-            return 0;
+            break;
+        if (event.kind == FEED_BATCH)
+            last = event.tap->tap.sequence;
         rc = event_take(s, &event);
         if (rc)
             return rc;
         if (!s->desk.reel)
             s->desk.trouble[0] = '\0';
     } while (stat_now() < until);
+    if (s->desk.reel && last > reel_info(s->desk.reel)->last)
+        reel_refresh(s->desk.reel);
     return 0;
 }
 

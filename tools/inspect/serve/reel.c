@@ -45,6 +45,15 @@ const struct record_info *reel_info(const struct reel *reel)
     return record_info(reel->record);
 }
 
+/* A record looks once more where it is asked for more than it has. */
+void reel_refresh(struct reel *reel)
+{
+    const struct record_info *info = reel_info(reel);
+    int rc = info->batches ? record_seek_step(reel->record, info->last) : 0;
+    for (int i = 0; rc == 0 && i < 2; i++)
+        rc = record_next(reel->record, &reel->tap);
+}
+
 static struct shown *keep(struct reel *reel, uint32_t from)
 {
     struct shown *shown = &reel->kept[reel->n_kept++ % REEL_KEPT];

@@ -27,6 +27,9 @@ int reel_show(struct reel *reel, const struct state_wish *wish, uint32_t from,
 /* The first batch that has the sample in that epoch, with it among its samples. -ENOENT. */
 int reel_sample(struct reel *reel, uint32_t epoch, uint32_t sample, const struct shown **ret);
 
+/* Looks whether a writer has added something since: reel_info then has it. */
+void reel_refresh(struct reel *reel);
+
 const struct record_info *reel_info(const struct reel *reel);
 
 #endif

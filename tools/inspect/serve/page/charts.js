@@ -46,7 +46,7 @@ function verdict(row) {
 function range(row) {
   if (row.classes)
     return row.bars.length === 2 ? ['no', 'yes'] : ['0', String(row.bars.length - 1)];
-  return [real(row.low), real(row.high)];
+  return [real(row.low, 3), real(row.high, 3)];
 }
 
 const short = name => name.replace(/^target\./, '');
@@ -58,7 +58,7 @@ function chart(row) {
     el('h3', {}, el('span', {class: 'mono'}, short(row.name)), el('span', {class: `badge ${kind}`}, words)),
     row.bars.length ? histogram(row) : null,
     row.bars.length ? el('div', {class: 'range', 'aria-hidden': 'true'}, ...range(row).map(end => el('span', {}, end))) : null,
-    el('p', {}, row.n ? `n ${whole(row.n)}${applied} · mean ${real(row.mean)} ± ${real(row.deviation)}` : `none of ${whole(row.views)}`),
+    el('p', {}, row.n ? `n ${whole(row.n)}${applied} · mean ${real(row.mean, 3)} ± ${real(row.deviation, 3)}` : `none of ${whole(row.views)}`),
     row.law ? el('p', {class: 'soft'}, `law: ${row.law}`) : null, test);
 }
 

@@ -36,13 +36,13 @@ export function choices(select, rows) {
 }
 
 export const whole = n => Math.round(n).toLocaleString('en');
-export function real(x) {
+export function real(x, digits = 4) {
   if (x === 0) return '0';
   const size = Math.abs(x);
-  return size >= 1e5 || size < 1e-4 ? x.toExponential(2) : String(+x.toPrecision(4));
+  return (size >= 1e5 || size < 1e-4 ? x.toExponential(2) : String(+x.toPrecision(digits))).replace('-', '−');
 }
 export const rate = x => x >= 100 ? whole(x) : x >= 10 ? x.toFixed(1) : x.toFixed(2);
 export const signed = x => (x < 0 ? '−' : '+') + Math.abs(x).toFixed(3);
 export const chance = p => p < 1e-4 ? 'p < 0.0001' : 'p ' + (p >= .01 ? p.toFixed(2) : p.toPrecision(1));
 export const clock = seconds => new Date(seconds * 1000).toLocaleTimeString('en-GB');
-export const colour = view => `var(--v${view % 8})`;
+export const colour = view => `var(--b${view % 8})`;

@@ -145,7 +145,7 @@ async function look() {
     slider.max = state.record.last;
   }
   const damage = state.record && (state.record.damaged ? 'The record is damaged: not all of it can be read.' :
-    state.record.cut && state.record.read ? 'The record was not closed: it is shown up to its last whole block.' : '');
+    state.record.cut && state.record.read ? 'This record was not closed, or is still being written: it is shown up to its last whole block.' : '');
   const trouble = state.trouble || damage || '';
   put('trouble', trouble);
   $('trouble').hidden = !trouble;
@@ -225,6 +225,7 @@ async function advance() {
   const stride = +$('pace').value.split(' ')[1] || 1, number = now.batch ? now.batch.number + stride - 1 : 0;
   if (await fetchBatch({which: 'after', number}, kept)) return;
   if (now.batch && now.state.record.read) {
+    if (stride > 1) await fetchBatch({which: 'last'}, kept);
     play(false);
     say('This is the end of the record.');
   }

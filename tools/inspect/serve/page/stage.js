@@ -182,12 +182,12 @@ function title(sample) {
 // Draws once the pictures are there; nothing, when something else has been asked for meanwhile.
 export async function draw(batch, at) {
   const mine = ++ticket, sample = batch.samples[at], pictures = [], checks = [];
-  const look = el('div', {class: 'look'}, source(batch, sample, pictures),
-    batch.pictures ? views(batch, sample, pictures, checks) : omega(batch, sample));
-  const tables = el('div', {class: 'tables'}, batch.pictures ? omega(batch, sample) : null, targets(batch, sample));
+  const picked = source(batch, sample, pictures), done = omega(batch, sample), tell = targets(batch, sample);
+  const parts = batch.pictures ? [el('div', {class: 'look'}, picked, views(batch, sample, pictures, checks)),
+    el('div', {class: 'tables'}, done, tell)] : [el('div', {class: 'look'}, el('div', {}, picked, tell), done)];
   await Promise.all(pictures);
   if (mine !== ticket) return;
-  $('stage').replaceChildren(title(sample), look, tables);
+  $('stage').replaceChildren(title(sample), ...parts);
   checks.forEach(run => run());
 }
 
