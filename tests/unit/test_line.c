@@ -8,6 +8,7 @@
 #include "wire_samples.h"
 
 #include <errno.h>
+#include <pty.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -292,8 +293,28 @@ static void test_flush(void **state)
     assert_int_equal(line_flush(&full), -EIO);
     assert_non_null(strstr(err_text(), "standard output"));
     fclose(full.out);
-    assert_int_equal(line_repeat(line.out = tmpfile()), 0); /* no terminal */
-    fclose(line.out);
+}
+
+/* On a terminal there is a head in sight, if there is room for one. */
+static void test_repeat(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned short rows;
+        uint32_t repeat;
+    } cases[] = {{24, 20}, {60, 56}, {8, 0}, {9, 5}, {0, 0}};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const struct winsize size = {.ws_row = cases[i].rows, .ws_col = 100};
+        int ours, theirs;
+        assert_int_equal(openpty(&ours, &theirs, NULL, NULL, &size), 0);
+        FILE *out = fdopen(theirs, "w");
+        assert_int_equal(line_repeat(out), cases[i].repeat);
+        fclose(out);
+        close(ours);
+    }
+    FILE *out = tmpfile();
+    assert_int_equal(line_repeat(out), 0);
+    fclose(out);
 }
 
 int main(void)
@@ -303,7 +324,7 @@ int main(void)
         cmocka_unit_test(test_csv_of_events), cmocka_unit_test(test_csv_quotes),
         cmocka_unit_test(test_table),         cmocka_unit_test(test_table_width),
         cmocka_unit_test(test_most),          cmocka_unit_test(test_names),
-        cmocka_unit_test(test_flush),
+        cmocka_unit_test(test_flush),         cmocka_unit_test(test_repeat),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

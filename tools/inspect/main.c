@@ -21,7 +21,7 @@ static const struct verb verbs[] = {
 
 static const struct usage_section sections[] = {
     {"Examples",
-     "    augstream-inspect stream tcp://node1:5556 --count 512\n"
+     "    augstream-inspect stream tcp://node1:5556 --format table --where 'blur.sigma>1.5'\n"
      "    augstream-inspect stats tcp://node1:5556 --count 100000\n"
      "    augstream-inspect record tcp://node1:5556 --out run.omega\n"
      "    augstream-inspect dump run.omega --step 1200 --format csv\n"
