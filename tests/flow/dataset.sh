@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # dataset: `augstream-inspect dataset` tells what lies there: classes, sizes, boxes, and each bad image by
 # its name and fault, damage at the very bottom of a picture too; through a loader that others use it tells
-# the same in numbers. Sets that are empty, of one image, all bad or nearly so are answered for.
+# the same in numbers. Sets that are empty, of one image, all bad or nearly so are answered for, and so is
+# a signal.
 #   dataset.sh LOADERD INSPECT SYNTH
 set -eu
 loaderd=$(realpath "$1")
@@ -200,6 +201,31 @@ assert half["images"] == 60 and [c["images"] for c in half["classes"]] == [5] * 
 assert [(c["name"], c["images"]) for c in two["classes"]] == [("red-five", 10), ("blue-five", 10)]
 assert (m["images"], m["unlabelled"], m["boxed"], m["outside"]) == (9, 3, 6, 2), m
 assert sorted((c["name"], c["images"]) for c in m["classes"]) == [("lily", 3), ("rose", 3)]
+EOF
+
+# A signal in the middle: what was seen until then is told, and nothing is left behind.
+"$synth" --out large --train 1 --test 0 --size 600 >/dev/null
+mkdir -p many/a tmp
+python3 - <<'EOF'
+import glob, os
+source = glob.glob("large/train/*/*.jpg")[0]
+for i in range(4000):
+    os.link(source, f"many/a/{i:04}.jpg")
+EOF
+TMPDIR=$dir/tmp "$inspect" dataset many --workers 1 --json >many.json 2>err &
+asked=$!
+until grep -q 'images of many: [1-9]' err; do
+    kill -0 "$asked" || { cat err; exit 1; }
+done
+kill -TERM "$asked" # of a job in the background a shell may have SIGINT ignored
+rc=0
+wait "$asked" || rc=$?
+[ "$rc" -eq 70 ] && grep -q 'stopped by a signal' err || { echo "code $rc"; cat err; exit 1; }
+[ -z "$(ls tmp)" ] || { ls -R tmp; exit 1; }
+python3 - <<'EOF'
+import json
+many = json.load(open("many.json"))
+assert 0 < many["seen"] == many["good"] < 4000 == many["images"] and "signal" in many["error"], many
 EOF
 
 # refused CODE TEXT COMMAND...: ends with that code and one line that has TEXT.

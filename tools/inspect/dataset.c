@@ -4,6 +4,7 @@
 #include "common/auto.h"
 #include "common/err.h"
 #include "common/file.h"
+#include "tools/inspect/feed/feed.h"
 #include "tools/inspect/inspect.h"
 #include "tools/inspect/survey/survey.h"
 #include "tools/place.h"
@@ -24,6 +25,7 @@ struct options {
     int64_t workers, timeout;
     struct recipe_keys keys;
     bool json, strict;
+    const volatile int *stop; /* a signal has come: what was seen until then is told */
 };
 
 static const struct usage_option rows[] = {
@@ -48,7 +50,9 @@ static const struct usage_section sections[] = {
     {"Exit codes",
      "0: all was seen, whatever came of it. 65: there is no such dataset, it is empty, none of its "
      "images is good, with --strict one is bad, or the loader ended the epoch (an ENDPOINT's "
-     "bad_rate_max); then the table holds what was seen until then. 69: no loader answers."},
+     "bad_rate_max); then the table holds what was seen until then. 69: no loader answers. 70: a "
+     "signal ended it; the "
+     "table holds what was seen until then."},
 };
 
 const struct usage inspect_dataset_usage = {
@@ -176,6 +180,7 @@ static int survey_endpoint(const struct options *o, struct survey *s, struct sur
                                          .dataset = o->name,
                                          .keys = &o->keys,
                                          .retry_s = (double)o->timeout,
+                                         .stop = o->stop,
                                          .label = label};
     return survey_pass(&config, s);
 }
@@ -193,6 +198,7 @@ static int survey_private(const struct options *o, const struct embed_dataset *d
                                          .workers = (uint32_t)o->workers,
                                          .window = 4,
                                          .bad_rate_max = &any_rate,
+                                         .stop = o->stop,
                                          .said = survey_said,
                                          .said_hint = words};
     struct embed *embed = NULL;
@@ -203,6 +209,7 @@ static int survey_private(const struct options *o, const struct embed_dataset *d
                                              .embed = embed,
                                              .words = words,
                                              .retry_s = (double)o->timeout,
+                                             .stop = o->stop,
                                              .label = label};
         rc = survey_pass(&config, s);
     }
@@ -290,6 +297,7 @@ int inspect_dataset(int argc, char **argv)
     int rc = parse(argc, argv, &o);
     if (rc)
         return inspect_parsed(rc);
+    o.stop = feed_stop_by_signal();
     struct survey survey = {0};
     struct survey_about about = {0};
     struct source *source = NULL;

@@ -75,7 +75,7 @@ static int batches_take(struct pass *p, struct recv *recv, uint64_t end)
     int rc = 0;
     while (!rc && p->at < end) {
         struct recv_batch batch;
-        rc = recv_next(recv, NULL, &batch);
+        rc = recv_next(recv, p->config->stop, &batch);
         if (rc)
             break;
         rc = batch_check(p, batch.header);
@@ -109,6 +109,7 @@ static int stretch(struct pass *p, uint32_t batch, uint32_t window, uint64_t end
         .retry_s = p->config->retry_s,
         .index = (uint32_t)(p->at / batch),
         .epochs = 1,
+        .stop = p->config->stop,
         .embed = p->config->embed,
         .tell = tell,
         .tell_hint = p,

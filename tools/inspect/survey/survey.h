@@ -81,7 +81,8 @@ struct survey_config {
     struct embed *embed;
     const struct survey_words *words;
     double retry_s;
-    const char *label; /* of the progress on standard error */
+    const volatile int *stop; /* ends it with -EINTR when it is nonzero; or NULL */
+    const char *label;        /* of the progress on standard error */
 };
 
 /* One epoch. Errors are recv's: then s has what was seen until then. */
