@@ -10,7 +10,7 @@
 #include "loaderd/batch/batch.h"
 #include "loaderd/batch/session.h"
 #include "loaderd/crew/task.h"
-#include "loaderd/metrics.h"
+#include "loaderd/monitor/metrics.h"
 
 struct dispatch_config {
     struct pool *pool;

@@ -12,7 +12,7 @@
 #include "loaderd/crew/ending.h"
 #include "loaderd/crew/gallery.h"
 #include "loaderd/crew/task.h"
-#include "loaderd/metrics.h"
+#include "loaderd/monitor/metrics.h"
 
 #include <stdbool.h>
 #include <stdint.h>

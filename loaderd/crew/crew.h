@@ -12,7 +12,7 @@
 #include "loaderd/batch/session.h"
 #include "loaderd/crew/gallery.h"
 #include "loaderd/crew/task.h"
-#include "loaderd/metrics.h"
+#include "loaderd/monitor/metrics.h"
 
 #include <stdbool.h>
 #include <stdint.h>

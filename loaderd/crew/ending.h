@@ -4,7 +4,7 @@
 #define AUGSTREAM_LOADERD_ENDING_H
 
 #include "loaderd/crew/task.h"
-#include "loaderd/metrics.h"
+#include "loaderd/monitor/metrics.h"
 
 /* Why the crew ended a worker's process, where it did. */
 enum worker_reason {

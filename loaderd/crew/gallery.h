@@ -13,7 +13,7 @@
 #define AUGSTREAM_LOADERD_GALLERY_H
 
 #include "loaderd/crew/task.h"
-#include "loaderd/metrics.h"
+#include "loaderd/monitor/metrics.h"
 
 #include <stdbool.h>
 #include <stddef.h>

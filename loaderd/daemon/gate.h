@@ -5,7 +5,7 @@
 #define AUGSTREAM_LOADERD_DAEMON_GATE_H
 
 #include "loaderd/config.h"
-#include "loaderd/metrics.h"
+#include "loaderd/monitor/metrics.h"
 #include "loaderd/serve/port.h"
 
 struct gate {

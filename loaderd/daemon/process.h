@@ -3,7 +3,7 @@
 #ifndef AUGSTREAM_LOADERD_PROCESS_H
 #define AUGSTREAM_LOADERD_PROCESS_H
 
-#include "loaderd/exposition.h"
+#include "loaderd/monitor/exposition.h"
 
 /* At the start, before there are threads. Whoever started us may have left signals blocked, and
  * limits that are lower than they need be. Shared memory above a limit of file sizes is an error

@@ -8,7 +8,7 @@
 #include "loaderd/config.h"
 #include "loaderd/daemon/gate.h"
 #include "loaderd/daemon/tell.h"
-#include "loaderd/metrics.h"
+#include "loaderd/monitor/metrics.h"
 
 enum { RELOAD_KEYS_MAX = 256 };
 

@@ -10,7 +10,7 @@
 #include "loaderd/batch/session.h"
 #include "loaderd/config.h"
 #include "loaderd/crew/gallery.h"
-#include "loaderd/metrics.h"
+#include "loaderd/monitor/metrics.h"
 #include "loaderd/source/dataset.h"
 
 #include <stdio.h>

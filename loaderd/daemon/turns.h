@@ -7,7 +7,7 @@
 #ifndef AUGSTREAM_LOADERD_TURNS_H
 #define AUGSTREAM_LOADERD_TURNS_H
 
-#include "loaderd/metrics.h"
+#include "loaderd/monitor/metrics.h"
 #include "loaderd/serve/port.h"
 
 #include <stdint.h>

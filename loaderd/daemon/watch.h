@@ -6,7 +6,7 @@
 #define AUGSTREAM_LOADERD_WATCH_H
 
 #include "loaderd/daemon/jam.h"
-#include "loaderd/metrics.h"
+#include "loaderd/monitor/metrics.h"
 #include "loaderd/serve/port.h"
 
 #include <stdint.h>

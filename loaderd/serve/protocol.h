@@ -7,7 +7,7 @@
 #define AUGSTREAM_LOADERD_PROTOCOL_H
 
 #include "loaderd/batch/session.h"
-#include "loaderd/metrics.h"
+#include "loaderd/monitor/metrics.h"
 #include "loaderd/serve/peer.h"
 #include "loaderd/serve/request.h"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* metrics_list: prints the table of metrics as docs/monitoring.md has it. */
 #include "common/err.h"
-#include "loaderd/exposition.h"
+#include "loaderd/monitor/exposition.h"
 
 #include <stdio.h>
 

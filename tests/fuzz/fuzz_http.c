@@ -6,7 +6,7 @@
  * A breach aborts. */
 #include "tests/fuzz/fuzz.h"
 
-#include "loaderd/daemon/http_request.h"
+#include "loaderd/monitor/http_request.h"
 
 #include <stdio.h>
 #include <stdlib.h>

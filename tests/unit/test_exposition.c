@@ -6,7 +6,7 @@
 #include "test.h"
 
 #include "common/auto.h"
-#include "loaderd/exposition.h"
+#include "loaderd/monitor/exposition.h"
 
 #include <ctype.h>
 #include <errno.h>

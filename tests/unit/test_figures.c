@@ -2,7 +2,7 @@
 /* figures: what the rooms of a loader say of themselves arrives in the right places. */
 #include "loader_bed.h"
 
-#include "loaderd/daemon/figures.h"
+#include "loaderd/monitor/figures.h"
 
 #include <signal.h>
 

@@ -2,7 +2,7 @@
 /* health: each page says what the signs say. */
 #include "test.h"
 
-#include "loaderd/daemon/health.h"
+#include "loaderd/monitor/health.h"
 
 #include <string.h>
 

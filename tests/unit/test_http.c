@@ -6,7 +6,7 @@
 #include "common/auto.h"
 #include "common/err.h"
 #include "common/stat.h"
-#include "loaderd/daemon/http.h"
+#include "loaderd/monitor/http.h"
 
 #include <errno.h>
 #include <netinet/in.h>

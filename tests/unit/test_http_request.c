@@ -3,7 +3,7 @@
 #include "test.h"
 
 #include "common/auto.h"
-#include "loaderd/daemon/http_request.h"
+#include "loaderd/monitor/http_request.h"
 
 #include <string.h>
 

@@ -4,7 +4,7 @@
 
 #include "common/err.h"
 #include "common/log.h"
-#include "loaderd/metrics.h"
+#include "loaderd/monitor/metrics.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -69,7 +69,7 @@ static int words_grow(struct survey_words *w)
     return 0;
 }
 
-/* loaderd/metrics.c: "... sample N is bad and will be substituted: FAULT: TEXT" */
+/* loaderd/monitor/metrics.c: "... sample N is bad and will be substituted: FAULT: TEXT" */
 static bool words_read(const char *line, struct survey_bad *ret, const char **ret_reason)
 {
     static const char before[] = ": sample ", after[] = " is bad and will be substituted: ";

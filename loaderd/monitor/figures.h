@@ -6,7 +6,7 @@
 
 #include "loaderd/crew/crew.h"
 #include "loaderd/daemon/stock.h"
-#include "loaderd/exposition.h"
+#include "loaderd/monitor/exposition.h"
 #include "loaderd/serve/serve.h"
 
 #include <stdbool.h>

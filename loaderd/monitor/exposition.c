@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* exposition: takes figures, gives text. Each row says where its value lies, or which function
  * writes its samples when it has labels. Names by Prometheus' practice: base units, _total. */
-#include "loaderd/exposition.h"
+#include "loaderd/monitor/exposition.h"
 
 #include "common/auto.h"
 #include "common/err.h"

@@ -2,7 +2,7 @@
 /* http_request: takes bytes, gives a path or a refusal. Strict where servers have been fooled (a
  * colon after a space, folded lines, control characters, a body), and only GET and HEAD. Lines end
  * with CR LF, or LF alone, as the RFC allows. */
-#include "loaderd/daemon/http_request.h"
+#include "loaderd/monitor/http_request.h"
 
 #include <stdint.h>
 #include <string.h>

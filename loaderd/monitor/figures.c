@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* figures: takes rooms, gives numbers. */
-#include "loaderd/daemon/figures.h"
+#include "loaderd/monitor/figures.h"
 
 #include "common/log.h"
 #include "loaderd/daemon/process.h"

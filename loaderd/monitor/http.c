@@ -2,11 +2,11 @@
 /* http: takes connections, gives pages. A connection is read until its request is whole or refused,
  * written to once, then read to its end, so that the answer is not lost to a reset; one timer ends
  * it whatever it does. When all places are taken the next connection waits for one. */
-#include "loaderd/daemon/http.h"
+#include "loaderd/monitor/http.h"
 
 #include "common/auto.h"
 #include "common/err.h"
-#include "loaderd/daemon/http_request.h"
+#include "loaderd/monitor/http_request.h"
 
 #include <errno.h>
 #include <stdbool.h>

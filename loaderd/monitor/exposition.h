@@ -4,7 +4,7 @@
 #ifndef AUGSTREAM_LOADERD_EXPOSITION_H
 #define AUGSTREAM_LOADERD_EXPOSITION_H
 
-#include "loaderd/metrics.h"
+#include "loaderd/monitor/metrics.h"
 
 #include <stddef.h>
 #include <stdint.h>

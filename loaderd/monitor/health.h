@@ -4,9 +4,9 @@
 #ifndef AUGSTREAM_LOADERD_HEALTH_H
 #define AUGSTREAM_LOADERD_HEALTH_H
 
-#include "loaderd/daemon/http.h"
 #include "loaderd/daemon/pulse.h"
-#include "loaderd/exposition.h"
+#include "loaderd/monitor/exposition.h"
+#include "loaderd/monitor/http.h"
 
 struct health_signs {
     char ill[PULSE_TEXT_MAX]; /* why the daemon should be started anew; "" when it is well */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* health: takes signs, gives pages. */
-#include "loaderd/daemon/health.h"
+#include "loaderd/monitor/health.h"
 
 #include <stdio.h>
 

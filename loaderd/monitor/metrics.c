@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* metrics: takes events, gives counters, log lines and a summary. What a peer can cause at will is
  * logged at debug only, so that it cannot flood the log. */
-#include "loaderd/metrics.h"
+#include "loaderd/monitor/metrics.h"
 
 #include "common/err.h"
 #include "common/log.h"
