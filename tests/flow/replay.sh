@@ -13,6 +13,7 @@ alter=$5
 case $6 in
 synth)
     images=$dir/flowers/train
+    format=folder
     samples=12
     steps=10
     batches='0 4 9'
@@ -20,6 +21,7 @@ synth)
 real)
     images=${AUGSTREAM_DATA:-$(dirname "$0")/../../../shared/data}/pretrain64.tar
     [ -r "$images" ] || { echo "skipped: no $images (AUGSTREAM_DATA names the folder of real images)"; exit 77; }
+    format=tar
     samples=250
     steps=20
     batches=$(seq 0 19) # every byte of 10 000 views
@@ -31,6 +33,13 @@ views=$((2 * samples * steps))
 train run --steps "$steps" --set run.omega=true --set 'views.reduce=true' --set run.seed=7
 record=$dir/runs/run/omega/step-00000000.omega
 recipe=$dir/runs/run/recipe.yaml
+cat >"$dir/a.yaml" <<END
+listen: [ipc://$dir/a.sock]
+datasets:
+  flowers: {path: $images, format: $format}
+END
+"$loaderd" --config "$dir/a.yaml" 2>"$dir/a.log" &
+pids="$pids $!"
 
 # replayed CODE COUNTS FILE ARGUMENTS...: ends so, the last line begins so; its lines in $dir/said.
 replayed() {
@@ -45,7 +54,7 @@ replayed() {
 }
 said() { grep -q -- "$1" "$dir/said" || { cat "$dir/said" "$dir/err"; fail "no '$1'"; }; }
 same_bytes() { # PACKED INDEX: what replay wrote and what a loader sends
-    "$inspect" batch embedded --recipe "$recipe" --index "$2" --out "$dir/batch.safetensors" >/dev/null
+    "$inspect" batch "ipc://$dir/a.sock" --recipe "$recipe" --index "$2" --out "$dir/batch.safetensors" >/dev/null
     cmp "$1" "$dir/batch.safetensors" || fail "batch $2 is not what replay wrote"
 }
 

@@ -132,7 +132,7 @@ static void test_refused(void **state)
     } cases[] = {
         {"", "not JSON"},
         {"{\"flip\":true", "not JSON"},
-        {"{\"flip\":true} {}", "not JSON"},
+        {"{\"flip\":true} {}", "one view's line is wanted"},
         {"{\"flip\":true,\"flip\":true}", "not JSON: duplicate object key"},
         {"[1]", "one JSON object"},
         {"{\"blurr\":{}}", "blurr: no key of a record; the nearest known one is 'blur'"},

@@ -175,7 +175,7 @@ static int dataset_find(struct replay *r, struct replayed **ret)
     if (rc) {
         renderer_close(d->renderer);
         d->renderer = NULL;
-        return rc;
+        return err_set(rc, "dataset %s: %s", tap->tap.dataset, err_text());
     }
     snprintf(d->name, sizeof d->name, "%s", tap->tap.dataset);
     memcpy(d->fingerprint, fingerprint, DIGEST_BYTES);

@@ -266,6 +266,9 @@ int omega_read(const char *json, const struct omega_given *given, struct omega *
 {
     json_error_t error;
     auto_with(json_freep) json_t *root = json_loads(json, JSON_REJECT_DUPLICATES, &error);
+    if (!root && json_error_code(&error) == json_error_end_of_input_expected)
+        return err_set(-EBADMSG,
+                       "not JSON alone: one view's line is wanted, and nothing behind it");
     if (!root)
         return err_set(-EBADMSG, "not JSON: %s (character %d)", error.text, error.position);
     if (!json_is_object(root))
