@@ -49,7 +49,7 @@ static void head_add(struct deck_head *head, uint32_t columns, const char *text)
 static void law_add(struct deck_head *head, uint32_t columns, const struct spec *spec,
                     uint32_t first, bool told[OMEGA_VIEWS_MAX])
 {
-    char law[LAW_TEXT], other[LAW_TEXT], of[64] = "", text[LAW_TEXT + 64];
+    char law[LAW_TEXT], other[LAW_TEXT], of[64] = "", text[LAW_TEXT + 96];
     uint32_t n = 0;
     card_law(&spec->views[first], law, sizeof law);
     for (uint32_t v = first; v < spec->n_views; v++) {
