@@ -52,6 +52,25 @@ done
 [ "$(grep -c '"crop"' "$dir/all.jsonl")" = 576 ] || fail 'dump has not all views'
 if grep -q gap "$dir/all.jsonl"; then fail 'a gap in a run'; fi
 
+# Another program reads it as docs/record.md has it.
+awk '/^```python/ { on = 1; next } /^```/ { on = 0 } on' "$(dirname "$0")/../../docs/record.md" >"$dir/read.py"
+mkdir "$dir/taps"
+python3 "$dir/read.py" "$record" "$dir/taps" >"$dir/read.txt"
+[ "$(ls "$dir/taps" | wc -l)" = 24 ] || fail 'not a message a batch'
+python3 - "$dir" <<'EOF'
+import json, sys
+
+folder = sys.argv[1]
+read = [[int(word) for word in line.split()] for line in open(f"{folder}/read.txt")]
+told = [json.loads(line) for line in open(f"{folder}/all.jsonl")]
+assert len(read) == 24
+for step, (sequence, epoch, batch, *samples) in enumerate(read):
+    views = told[24 * step : 24 * step + 24]
+    assert sequence == step + 1
+    assert all((v["epoch"], v["batch"]) == (epoch, batch) for v in views)
+    assert [v["sample"] for v in views] == samples
+EOF
+
 size=$(stat -c %s "$record")
 head -c $((size - 30)) "$record" >"$dir/cut.omega"
 info "$dir/cut.omega" | grep -q 'not closed: .* whole up to byte [0-9]' || fail 'the cut is not told'
