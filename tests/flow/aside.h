@@ -16,8 +16,8 @@ static inline void keep_little_aside(void)
                                  ":detect_stack_use_after_return=0";
     const char *given = getenv("ASAN_OPTIONS");
     char options[1024];
-    int len = snprintf(options, sizeof options, "%s%s%s", given ? given : "", given ? ":" : "",
-                       little);
+    int len =
+        snprintf(options, sizeof options, "%s%s%s", given ? given : "", given ? ":" : "", little);
     if (len < 0 || (size_t)len >= sizeof options)
         abort(); /* rather than to weigh what is kept aside */
     setenv("ASAN_OPTIONS", options, 1);
