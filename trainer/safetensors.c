@@ -39,13 +39,21 @@ static const struct {
     const char *name;
     size_t bytes;
 } dtypes[ST_DTYPES] = {
-    [ST_F32] = {"F32", 4}, [ST_F16] = {"F16", 2}, [ST_BF16] = {"BF16", 2}, [ST_F64] = {"F64", 8},
-    [ST_I64] = {"I64", 8}, [ST_I32] = {"I32", 4}, [ST_U8] = {"U8", 1},     [ST_BOOL] = {"BOOL", 1},
+    [ST_F32] = {"F32", 4}, [ST_F16] = {"F16", 2},         [ST_BF16] = {"BF16", 2},
+    [ST_F64] = {"F64", 8}, [ST_I64] = {"I64", 8},         [ST_I32] = {"I32", 4},
+    [ST_U8] = {"U8", 1},   [ST_BOOL] = {"BOOL", 1},       [ST_I16] = {"I16", 2},
+    [ST_I8] = {"I8", 1},   [ST_U64] = {"U64", 8},         [ST_U32] = {"U32", 4},
+    [ST_U16] = {"U16", 2}, [ST_F8_E5M2] = {"F8_E5M2", 1}, [ST_F8_E4M3] = {"F8_E4M3", 1},
 };
 
 size_t safetensors_dtype_bytes(enum safetensors_dtype dtype)
 {
     return dtypes[dtype].bytes;
+}
+
+const char *safetensors_dtype_name(enum safetensors_dtype dtype)
+{
+    return dtypes[dtype].name;
 }
 
 static void json_decref_fn(json_t **json)
@@ -455,6 +463,17 @@ const struct safetensor *safetensors_find(const struct safetensors *st, const ch
 const char *safetensors_get_meta(const struct safetensors *st, const char *key)
 {
     return json_string_value(json_object_get(st->meta, key));
+}
+
+void safetensors_each_meta(const struct safetensors *st,
+                           void (*each)(void *hint, const char *key, const char *value), void *hint)
+{
+    const char *key;
+    json_t *value;
+    json_object_foreach(st->meta, key, value)
+    {
+        each(hint, key, json_string_value(value));
+    }
 }
 
 int safetensors_check_seal(const struct safetensors *st)

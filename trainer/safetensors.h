@@ -24,9 +24,18 @@ enum safetensors_dtype {
     ST_I32,
     ST_U8,
     ST_BOOL,
+    /* Others write these; we only read them. */
+    ST_I16,
+    ST_I8,
+    ST_U64,
+    ST_U32,
+    ST_U16,
+    ST_F8_E5M2,
+    ST_F8_E4M3,
     ST_DTYPES
 };
 size_t safetensors_dtype_bytes(enum safetensors_dtype dtype);
+const char *safetensors_dtype_name(enum safetensors_dtype dtype); /* "F32" */
 
 struct safetensor {
     char name[SAFETENSORS_NAME_MAX];
@@ -58,6 +67,11 @@ size_t safetensors_n(const struct safetensors *st);
 const struct safetensor *safetensors_at(const struct safetensors *st, size_t i); /* file order */
 const struct safetensor *safetensors_find(const struct safetensors *st, const char *name);
 const char *safetensors_get_meta(const struct safetensors *st, const char *key); /* NULL */
+
+/* Each pair of the metadata, in the file's order. */
+void safetensors_each_meta(const struct safetensors *st,
+                           void (*each)(void *hint, const char *key, const char *value),
+                           void *hint);
 
 /* -EBADMSG where the data is not what safetensors_seal saw; 0 also for a file that nobody sealed.
  * Reads all of it. */

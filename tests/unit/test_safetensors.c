@@ -74,6 +74,34 @@ static void write_sample(void)
     safetensors_out_free(out);
 }
 
+static void list_meta(void *hint, const char *key, const char *value)
+{
+    char *ret = hint;
+    snprintf(ret + strlen(ret), 128 - strlen(ret), "%s=%s;", key, value);
+}
+
+/* Types that only others write, and all metadata. */
+static void test_foreign(void **state)
+{
+    (void)state;
+    char metas[128] = "";
+    struct safetensors *st;
+    put_header("{\"a\":{\"dtype\":\"U16\",\"shape\":[2],\"data_offsets\":[0,4]},"
+               "\"b\":{\"dtype\":\"F8_E4M3\",\"shape\":[3],\"data_offsets\":[4,7]},"
+               "\"__metadata__\":{\"z\":\"1\",\"a\":\"2\"},"
+               "\"c\":{\"dtype\":\"I8\",\"shape\":[1],\"data_offsets\":[7,8]}}",
+               8);
+    assert_int_equal(safetensors_open(path, &st), 0);
+    assert_int_equal(safetensors_n(st), 3);
+    assert_string_equal(safetensors_dtype_name(safetensors_at(st, 1)->dtype), "F8_E4M3");
+    safetensors_each_meta(st, list_meta, metas);
+    assert_string_equal(metas, "z=1;a=2;");
+    safetensors_close(st);
+    write_sample();
+    assert_int_equal(safetensors_open(path, &st), 0);
+    safetensors_close(st);
+}
+
 static void test_round_trip(void **state)
 {
     (void)state;
@@ -332,10 +360,15 @@ static void test_seal(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),         cmocka_unit_test(test_bytes),
-        cmocka_unit_test(test_writer_refuses),     cmocka_unit_test(test_hostile_headers),
-        cmocka_unit_test(test_long_name),          cmocka_unit_test(test_lengths),
-        cmocka_unit_test(test_every_byte_damaged), cmocka_unit_test(test_seal),
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_foreign),
+        cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_writer_refuses),
+        cmocka_unit_test(test_hostile_headers),
+        cmocka_unit_test(test_long_name),
+        cmocka_unit_test(test_lengths),
+        cmocka_unit_test(test_every_byte_damaged),
+        cmocka_unit_test(test_seal),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
