@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* recipe_difference: takes two dumped recipes, gives the first option in which they differ. Pure.
+/* recipe_difference: takes two dumped recipes, gives the options in which they differ. Pure.
  * Reads the text as conf_dump writes it, a line for each option, and no other YAML: a checkpoint's
  * may be of another version, with options that the table of today does not know. */
 #include "trainer/recipe_difference.h"
@@ -59,24 +59,63 @@ static bool is_fixed(const char *key)
     return false;
 }
 
+/* The option of that key, looked for from `from` on and then from the beginning: two dumps are
+ * mostly in one order. */
+static bool dump_find(struct dump *from, const char *text, const char *key)
+{
+    struct dump start = *from;
+    while (dump_next(from))
+        if (strcmp(from->key, key) == 0)
+            return true;
+    for (*from = (struct dump){.at = text}; dump_next(from) && from->at <= start.at;)
+        if (strcmp(from->key, key) == 0)
+            return true;
+    *from = start;
+    return false;
+}
+
+void recipe_compare(const char *there, const char *here, recipe_part_fn each, void *hint)
+{
+    struct dump a = {.at = there}, b = {.at = here};
+    while (dump_next(&a)) {
+        bool found = dump_find(&b, here, a.key);
+        if (found && a.value_bytes == b.value_bytes && memcmp(a.value, b.value, a.value_bytes) == 0)
+            continue;
+        each(hint, &(struct recipe_part){.key = a.key,
+                                         .there = a.value,
+                                         .there_bytes = a.value_bytes,
+                                         .here = found ? b.value : NULL,
+                                         .here_bytes = found ? b.value_bytes : 0});
+    }
+    a = (struct dump){.at = there};
+    b = (struct dump){.at = here};
+    while (dump_next(&b))
+        if (!dump_find(&a, there, b.key))
+            each(hint,
+                 &(struct recipe_part){.key = b.key, .here = b.value, .here_bytes = b.value_bytes});
+}
+
+struct verdict {
+    char *text;
+    size_t cap, n;
+};
+
+static void judge(void *hint, const struct recipe_part *part)
+{
+    struct verdict *v = hint;
+    if (!part->there || !part->here || !is_fixed(part->key))
+        return; /* an option of another version is no difference */
+    if (v->n++ == 0)
+        snprintf(v->text, v->cap, "%s is %.*s there, %.*s here", part->key, (int)part->there_bytes,
+                 part->there, (int)part->here_bytes, part->here);
+}
+
 bool recipe_difference(const char *there, const char *here, char *ret, size_t cap)
 {
-    size_t n = 0;
-    struct dump a = {.at = there};
-    while (dump_next(&a)) {
-        struct dump b = {.at = here};
-        bool found = false;
-        while (!found && dump_next(&b))
-            found = strcmp(a.key, b.key) == 0;
-        if (!found || !is_fixed(a.key) ||
-            (a.value_bytes == b.value_bytes && memcmp(a.value, b.value, a.value_bytes) == 0))
-            continue;
-        if (n++ == 0)
-            snprintf(ret, cap, "%s is %.*s there, %.*s here", a.key, (int)a.value_bytes, a.value,
-                     (int)b.value_bytes, b.value);
-    }
-    size_t used = n > 1 ? strlen(ret) : 0;
-    if (n > 1)
-        snprintf(ret + used, cap - used, ", and %zu more", n - 1);
-    return n > 0;
+    struct verdict v = {ret, cap, 0};
+    recipe_compare(there, here, judge, &v);
+    size_t used = v.n > 1 ? strlen(ret) : 0;
+    if (v.n > 1)
+        snprintf(ret + used, cap - used, ", and %zu more", v.n - 1);
+    return v.n > 0;
 }

@@ -88,11 +88,51 @@ static void test_any_text(void **state)
     assert_false(recipe_difference(deep, deep, ret, sizeof ret));
 }
 
+/* Each part as "key=there|here ", "-" for none. */
+static void list(void *hint, const struct recipe_part *part)
+{
+    char *ret = hint;
+    snprintf(ret + strlen(ret), 256 - strlen(ret), "%s=%.*s|%.*s ", part->key,
+             part->there ? (int)part->there_bytes : 1, part->there ? part->there : "-",
+             part->here ? (int)part->here_bytes : 1, part->here ? part->here : "-");
+}
+
+static void test_compare(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *there, *here, *parts;
+    } rows[] = {
+        {"", "", ""},
+        {"a: 1\n", "a: 1\n", ""},
+        {"a: 1\nb: 2\n", "a: 1\nb: 22\n", "b=2|22 "},
+        {"a:\n    x: 1\n    y: 2\nb: 3\n", "b: 3\na:\n    y: 4\n    z: 5\n",
+         "a.x=1|- a.y=2|4 a.z=-|5 "}, /* in another order too */
+        {"a: 1\n", "", "a=1|- "},
+        {"", "a: 1\n", "a=-|1 "},
+        {"a: 1\n???\nb: 1\n", "a: 2\n", "a=1|2 "},
+        {"c: 1\nb: 2\na: 3\n", "a: 3\nb: 2\nc: 1\n", ""},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        char got[256] = "";
+        recipe_compare(rows[i].there, rows[i].here, list, got);
+        assert_string_equal(got, rows[i].parts);
+    }
+    char *there = dumped(NULL, 0), *here = dumped((const char *const[]){"optim.base_lr=3"}, 1);
+    char got[256] = "";
+    recipe_compare(there, here, list, got);
+    assert_non_null(strstr(got, "optim.base_lr="));
+    assert_ptr_equal(strchr(got, ' '), got + strlen(got) - 1); /* and nothing else */
+    free(there);
+    free(here);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_differences),
         cmocka_unit_test(test_any_text),
+        cmocka_unit_test(test_compare),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
