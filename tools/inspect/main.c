@@ -17,6 +17,7 @@ static const struct verb verbs[] = {
     {&inspect_runs_usage, inspect_runs},
     {&inspect_dataset_usage, inspect_dataset},
     {&inspect_serve_usage, inspect_serve},
+    {&inspect_checkpoint_usage, inspect_checkpoint},
 };
 
 static const struct usage_section sections[] = {
@@ -29,6 +30,7 @@ static const struct usage_section sections[] = {
      "    augstream-inspect sheet embedded --recipe recipe.yaml \\\n"
      "        --set data.path=/data/flowers/train --out views.png\n"
      "    augstream-inspect dataset /data/flowers/train\n"
+     "    augstream-inspect checkpoint runs/simsiam/checkpoints/step-00001200.safetensors\n"
      "    augstream-inspect runs runs/simsiam runs/simsiam-augself\n"
      "    augstream-inspect serve tcp://node1:5556 --data /data/flowers/train --port 8080"},
 };
