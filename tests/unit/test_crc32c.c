@@ -44,6 +44,23 @@ static void test_table_agrees_and_parts_join(void **state)
     }
 }
 
+/* As long as what goes side by side, a little more and less, some times over; from any address, and
+ * behind bytes that were summed up before. */
+static void test_long_agrees(void **state)
+{
+    (void)state;
+    enum { MOST = 20000 };
+    auto_free uint8_t *bytes = malloc(MOST + 8);
+    assert_non_null(bytes);
+    for (size_t i = 0; i < MOST + 8; i++)
+        bytes[i] = (uint8_t)(i * 89 + (i >> 4) + (i >> 9));
+    for (size_t len = 1000; len <= MOST; len += len % 1024 < 3 || len % 1024 > 1020 ? 1 : 101)
+        for (size_t start = 0; start < 8; start += 3)
+            for (uint32_t before = 0; before < 2; before++)
+                assert_int_equal(crc32c(before * 0x89abcdef, bytes + start, len),
+                                 crc32c_table(before * 0x89abcdef, bytes + start, len));
+}
+
 /* Of two parts' checksums, what the bytes say: parts of no byte, one, an odd number, a whole view;
  * and of the same part many times over, as a frame is joined. */
 static void test_combine(void **state)
@@ -88,9 +105,8 @@ static void test_combine_long(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rfc3720),
-        cmocka_unit_test(test_table_agrees_and_parts_join),
-        cmocka_unit_test(test_combine),
+        cmocka_unit_test(test_rfc3720),      cmocka_unit_test(test_table_agrees_and_parts_join),
+        cmocka_unit_test(test_long_agrees),  cmocka_unit_test(test_combine),
         cmocka_unit_test(test_combine_long),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
