@@ -458,6 +458,10 @@ def test_browser(bed, program):
     window.run("document.getElementById('pace').value = '1000 10'; document.getElementById('play').click()")
     window.until(f"{where}.includes('step 21 ') || {where}.includes('step 11 ')", "it plays")
     window.until("document.getElementById('play').textContent === 'Play'", "it stops at the end")
+    window.until(f"{where}.includes('step 30 ')", "the end")
+    # the same five samples again and again: no law draws that
+    window.until("document.querySelector('.chart.wrong .badge')?.textContent === 'differs'", "what is wrong is shown")
+    assert "differ from the law" in window.run("document.getElementById('verdict').textContent")
     for width in (390, 1280):
         window.size(width, 900)
         assert window.run("document.documentElement.scrollWidth") <= width

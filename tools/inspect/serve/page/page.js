@@ -170,8 +170,10 @@ function where(batch) {
 
 async function show(batch, at) {
   const other = !now.batch || now.batch.number !== batch.number || now.batch.from !== batch.from;
+  const sample = Math.max(0, Math.min(at, batch.samples.length - 1)), same = !other && sample === now.at;
   now.batch = batch;
-  now.at = Math.max(0, Math.min(at, batch.samples.length - 1));
+  now.at = sample;
+  if (same) return; // nothing has come since
   where(batch);
   $('untold').hidden = !batch.untold;
   put('why', batch.pictures || batch.untold ? '' : `No pictures: ${batch.why}`);

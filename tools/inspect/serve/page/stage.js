@@ -179,15 +179,23 @@ function title(sample) {
   return el('h3', {}, `Sample ${sample.sample}`, el('span', {class: 'soft'}, words.filter(Boolean).join(' · ')));
 }
 
+const regions = () => [...$('stage').querySelectorAll('.scroll')];
+
 // Draws once the pictures are there; nothing, when something else has been asked for meanwhile.
 export async function draw(batch, at) {
   const mine = ++ticket, sample = batch.samples[at], pictures = [], checks = [];
   const picked = source(batch, sample, pictures), done = omega(batch, sample), tell = targets(batch, sample);
   const parts = batch.pictures ? [el('div', {class: 'look'}, picked, views(batch, sample, pictures, checks)),
-    el('div', {class: 'tables'}, done, tell)] : [el('div', {class: 'look'}, el('div', {}, picked, tell), done)];
+    el('div', {class: sample.views.length > 3 ? 'tables many' : 'tables'}, done, tell)] : [el('div', {class: 'look'}, el('div', {}, picked, tell), done)];
   await Promise.all(pictures);
   if (mine !== ticket) return;
+  const places = regions().map(region => [region.scrollLeft, region === document.activeElement]);
   $('stage').replaceChildren(title(sample), ...parts);
+  regions().forEach((region, i) => { // where somebody was reading
+    if (!places[i]) return;
+    region.scrollLeft = places[i][0];
+    if (places[i][1]) region.focus({preventScroll: true});
+  });
   checks.forEach(run => run());
 }
 
