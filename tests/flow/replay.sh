@@ -35,8 +35,10 @@ record=$dir/runs/run/omega/step-00000000.omega
 recipe=$dir/runs/run/recipe.yaml
 cat >"$dir/a.yaml" <<END
 listen: [ipc://$dir/a.sock]
+tap: ipc://$dir/tap.sock
 datasets:
   flowers: {path: $images, format: $format}
+  few: {path: $dir/flowers/test, format: folder}
 END
 "$loaderd" --config "$dir/a.yaml" 2>"$dir/a.log" &
 pids="$pids $!"
@@ -130,6 +132,27 @@ altered spec
 replayed 65 "0 views, 0 differ, $views of an older loader, which tells no spec" "$dir/spec.omega" --data "$images"
 
 [ "$6" = real ] && exit 0
+
+# A tap's record of two datasets: by loaderd.yaml all of it, by one's place what is of that one.
+"$inspect" record "ipc://$dir/tap.sock" --out "$dir/tap.omega" --count 480 >/dev/null 2>"$dir/record.err" &
+listener=$!
+pids="$pids $listener"
+index=0
+while kill -0 "$listener" 2>/dev/null && [ "$index" -lt 200 ]; do # a tap tells only those who listen
+    "$inspect" batch "ipc://$dir/a.sock" --recipe "$recipe" --index $((index % 10)) \
+        --out "$dir/batch.safetensors" >/dev/null
+    "$inspect" batch "ipc://$dir/a.sock" --recipe "$recipe" --index $((index % 2)) --set data.dataset=few \
+        --out "$dir/batch.safetensors" >/dev/null
+    index=$((index + 1))
+done
+wait "$listener" || { cat "$dir/record.err"; fail 'the tap was not recorded'; }
+replayed 0 '480 views, 0 differ' "$dir/tap.omega" --config "$dir/a.yaml"
+replayed 0 '[1-9][0-9]* views, 0 differ, [1-9][0-9]* of other datasets passed over' "$dir/tap.omega" \
+    --data "$images" --dataset flowers
+rc=0
+"$inspect" replay "$dir/tap.omega" --data "$images" >"$dir/said" 2>"$dir/err" || rc=$?
+[ "$rc" -eq 65 ]
+grep -q 'dataset few: .* 120 samples are not the ones of the record' "$dir/err" || { cat "$dir/err"; fail 'no few'; }
 
 # A record that was cut gives what lies before; one of other images is refused, or told one by one.
 head -c "$(($(wc -c <"$record") - 3))" "$record" >"$dir/cut.omega"
