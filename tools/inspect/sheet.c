@@ -164,12 +164,14 @@ static void titles_make(const struct hand *h, uint32_t i, struct card *card)
     const uint32_t sample = h->batch->omega[i].sample;
     const int64_t label = h->batch->labels[i];
     const char *class = h->renderer ? renderer_class(h->renderer, label) : NULL;
-    char of[32] = "";
+    char of[32];
     if (h->renderer)
         renderer_name(h->renderer, sample, card->name, sizeof card->name);
-    if (label >= 0)
-        snprintf(of, sizeof of, "label %lld", (long long)label);
-    snprintf(card->title, sizeof card->title, "sample %u  %s", sample, class ? class : of);
+    snprintf(of, sizeof of, "label %lld", (long long)label);
+    snprintf(card->title, sizeof card->title, "sample %u%s%s", sample, label < 0 ? "" : "  ",
+             label < 0 ? ""
+             : class   ? class
+                       : of);
     for (uint32_t k = 0; k < h->batch->n_substituted; k++)
         if (h->batch->substituted[k].position == i)
             snprintf(card->note, sizeof card->note, "in place of sample %u: %s",
