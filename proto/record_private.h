@@ -21,9 +21,10 @@ struct record_row {
 struct record {
     char *path;
     int fd;
-    uint64_t size;   /* of the file, when last looked */
-    uint64_t behind; /* where the first block may be: behind the head */
-    struct wire *wire;
+    uint64_t size;     /* of the file, when last looked */
+    uint64_t behind;   /* where the first block may be: behind the head */
+    struct wire *wire; /* parts */
+    struct wire *taps; /* a hundred times as large: made when a block is read; or NULL */
     ZSTD_DCtx *zstd;
     struct record_info info;
     struct record_row *rows; /* ascending by offset */

@@ -16,7 +16,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { HEAD_MAX = 128 }; /* bytes of a head with its length */
+enum {
+    HEAD_MAX = 128,   /* bytes of a head with its length */
+    PART_OMEGAS = 64, /* parts have none: as for control messages */
+};
 
 /* --- a block --- */
 
@@ -43,7 +46,9 @@ static int load(struct record *r, uint64_t at, const struct record_part *part)
     const struct wire_block b = r->message.record.block;
     char text[128];
     leave_block(r);
-    int rc = make_room(r, &r->stored, &r->stored_cap, b.stored_bytes);
+    int rc = r->taps ? 0 : wire_new(WIRE_OMEGAS_MAX, &r->taps);
+    if (rc == 0)
+        rc = make_room(r, &r->stored, &r->stored_cap, b.stored_bytes);
     if (rc == 0)
         rc = make_room(r, &r->raw, &r->raw_cap, b.raw_bytes);
     if (rc == 0)
@@ -75,7 +80,7 @@ static int take_message(struct record *r)
     const int prefix = record_length(r->raw + r->raw_at, left, &len);
     if (prefix <= 0 || len > left - (size_t)prefix)
         return record_damaged(r, r->block_at, "a block ends within a message");
-    int rc = wire_unpack(r->wire, r->raw + r->raw_at + prefix, (size_t)len, &r->message);
+    int rc = wire_unpack(r->taps, r->raw + r->raw_at + prefix, (size_t)len, &r->message);
     if (rc < 0)
         return record_damaged(r, r->block_at, err_text());
     if (r->message.type != WIRE_TAP)
@@ -327,6 +332,7 @@ void record_free(struct record *r)
     if (r->fd >= 0)
         close(r->fd);
     wire_free(r->wire);
+    wire_free(r->taps);
     ZSTD_freeDCtx(r->zstd);
     free(r->rows);
     free(r->stored);
@@ -350,7 +356,7 @@ int record_open(const char *path, struct record **ret)
     r->zstd = ZSTD_createDCtx();
     if (!r->path || !r->zstd)
         return err_set(-ENOMEM, "%s: no memory to read it", path);
-    int rc = wire_new(WIRE_OMEGAS_MAX, &r->wire);
+    int rc = wire_new(PART_OMEGAS, &r->wire);
     if (rc == 0)
         rc = open_file(r);
     if (rc == 0)

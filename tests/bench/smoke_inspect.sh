@@ -24,6 +24,7 @@ for name in stream_records_per_s stream_wall_records_per_s stream_csv_records_pe
 done
 figure record_bytes_per_view 300
 figure compressed_bytes_per_view 100
+figure record_us_per_batch 1e9
 
 if "$bench" "$dir/no such program" >/dev/null 2>"$dir/err"; then
     echo 'what cannot be run was measured'

@@ -208,17 +208,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     scratch_check(rc == 0 || strstr(err_text(), path), "a message that does not name the file");
     if (rc < 0)
         return 0;
-    unlink(copy);
-    scratch_check(record_create(copy, &writer) == 0, "no new record");
-    const struct count count = read_all(r, path, size, writer, &last);
-    scratch_check(record_close(writer) == 0, "a new record is not written");
+    const struct count count = read_all(r, path, size, NULL, &last);
     if (count.batches > 0) {
-        compare_new(copy, &count);
         find(r, &last);
+        unlink(copy);
+        scratch_check(record_create(copy, &writer) == 0, "no new record");
+        record_rewind(r);
+        const struct count again = read_all(r, path, size, writer, NULL);
+        scratch_check(memcmp(&count, &again, sizeof count) == 0, "it says something else again");
+        scratch_check(record_close(writer) == 0, "a new record is not written");
+        compare_new(copy, &count);
     }
-    record_rewind(r);
-    const struct count again = read_all(r, path, size, NULL, NULL);
-    scratch_check(memcmp(&count, &again, sizeof count) == 0, "it says something else again");
     record_free(r);
     return 0;
 }
