@@ -188,7 +188,7 @@ void law_words(const struct law *law, enum figure figure, const struct view_spec
             snprintf(ret, cap, "any of 24, one a %s",
                      of->jitter.order_per_batch ? "batch" : "view");
         else if (of && figure == FIGURE_ROTATION)
-            snprintf(ret, cap, "p %.4g, any of 4", of->rotation);
+            snprintf(ret, cap, of->rotation > 0 ? "p %.4g, any of 4" : "p %.4g", of->rotation);
         else
             snprintf(ret, cap, "0 with p %.4g", law->share[0]);
         return;

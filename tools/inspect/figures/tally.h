@@ -68,6 +68,7 @@ struct tally_row {
     uint64_t n;                       /* ... with this number: where its operation was applied */
     double mean, deviation, min, max; /* where n > 0 */
     double quantile[TALLY_QUANTILES]; /* 5, 25, 50, 75, 95 %; where n > 0 */
+    double expected_quantile[TALLY_QUANTILES]; /* by the law: uniform, or drawn with n > 0 */
     size_t bars;                 /* 0: a constant; else classes, or TALLY_BARS of law.low .. high */
     uint64_t bar[TALLY_BARS];    /* values in each */
     uint64_t outside;            /* values that are in none */

@@ -111,11 +111,18 @@ static void bars_expected(struct tally_row *row, const struct sample *as)
         }
 }
 
-static void row_quantiles(struct tally_row *row, const struct sample *is)
+static void row_quantiles(struct tally_row *row, const struct sample *is, const struct sample *as)
 {
     static const double share[TALLY_QUANTILES] = {0.05, 0.25, 0.5, 0.75, 0.95};
-    for (size_t i = 0; i < TALLY_QUANTILES && is->n > 0; i++)
-        row->quantile[i] = sorted_quantile(is->value, is->n, share[i]);
+    const struct law *law = &row->law;
+    for (size_t i = 0; i < TALLY_QUANTILES; i++) {
+        if (is->n > 0)
+            row->quantile[i] = sorted_quantile(is->value, is->n, share[i]);
+        if (law->kind == LAW_UNIFORM)
+            row->expected_quantile[i] = law->low + share[i] * (law->high - law->low);
+        else if (as->n > 0)
+            row->expected_quantile[i] = sorted_quantile(as->value, as->n, share[i]);
+    }
 }
 
 /* is, as: sorted; as has none but where the law is known by drawing. */
@@ -132,7 +139,7 @@ static void row_fill(struct tally_row *row, const struct cell *cell, const struc
     memcpy(row->bar, cell->bar, row->bars * sizeof row->bar[0]);
     row->outside = cell->outside;
     row->p = 1;
-    row_quantiles(row, is);
+    row_quantiles(row, is, as);
     bars_expected(row, as);
     if (row->n == 0)
         return;

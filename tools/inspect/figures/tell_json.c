@@ -24,12 +24,12 @@ static json_t *figure(const struct tally_row *row, double value)
     return row->n ? number(value) : json_null();
 }
 
-static json_t *quantiles(const struct tally_row *row)
+static json_t *quantiles(const struct tally_row *row, const double *value)
 {
     static const char *const names[TALLY_QUANTILES] = {"5", "25", "50", "75", "95"};
     json_t *ret = json_object();
     for (size_t i = 0; i < TALLY_QUANTILES; i++)
-        json_object_set_new(ret, names[i], figure(row, row->quantile[i]));
+        json_object_set_new(ret, names[i], figure(row, value[i]));
     return ret;
 }
 
@@ -70,7 +70,10 @@ static json_t *row_json(const struct tally_row *row)
         json_object_set_new(ret, "variance", figure(row, row->variance));
     json_object_set_new(ret, "min", figure(row, row->min));
     json_object_set_new(ret, "max", figure(row, row->max));
-    json_object_set_new(ret, "quantiles", quantiles(row));
+    const bool known = row->law.kind == LAW_UNIFORM || row->law.kind == LAW_DRAWN;
+    json_object_set_new(ret, "quantiles", quantiles(row, row->quantile));
+    json_object_set_new(ret, "law_quantiles",
+                        known ? quantiles(row, row->expected_quantile) : json_null());
     json_object_set_new(ret, "histogram", bars(row));
     json_object_set_new(ret, "law",
                         row->law.kind == LAW_NONE ? json_null() : json_string(row->words));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tell_text: takes rows, gives a table: for each a line of what is said of it, then what was seen
  * and, below it, what its law says. */
+#include "common/auto.h"
 #include "tools/inspect/figures/sketch.h"
 #include "tools/inspect/figures/tell.h"
 
@@ -8,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-/* A row's columns: name, n, law, D, p, verdict; below it a label, bars, a label, numbers. 80 in
+/* A row's columns: name, n, law, D, p, verdict; below it a label, bars, a label, quantiles. 80 in
  * all, and as many more as the bars are wider. */
 enum {
     CELLS = 24,
@@ -19,7 +20,6 @@ enum {
     GAP = 7,
     P = 8,
     LABEL = 7,
-    NUMBERS = 5,
     WIDE = 80 + CELLS_WIDE - CELLS,
 };
 
@@ -54,15 +54,32 @@ static void number_text(double value, char ret[16])
         snprintf(ret, 16, "%.*f", behind, size < 5e-5 ? 0.0 : value);
 }
 
-/* NUMBERS at most, right-aligned; NULL: a blank one. */
-static void numbers(const struct page *page, const double *const value[NUMBERS])
+static void quantiles(const struct page *page, const double value[TALLY_QUANTILES])
 {
     char text[16];
-    for (size_t i = 0; i < NUMBERS; i++) {
-        *text = 0;
-        if (value[i])
-            number_text(*value[i], text);
+    for (size_t i = 0; i < TALLY_QUANTILES; i++) {
+        number_text(value[i], text);
         fprintf(page->out, " %7s", text);
+    }
+    fputc('\n', page->out);
+}
+
+/* A line of its own, under the name. */
+static void moments(const struct page *page, const struct tally_row *row)
+{
+    const struct {
+        const char *name;
+        double value;
+    } all[] = {{"mean", row->mean},
+               {"dev", row->deviation},
+               {"min", row->min},
+               {"max", row->max},
+               {"variance", row->variance}};
+    char text[16];
+    fprintf(page->out, "%*s", LABEL - 1, "");
+    for (size_t i = 0; i < ARRAY_LEN(all) - (row->view != TALLY_PAIR); i++) {
+        number_text(all[i].value, text);
+        fprintf(page->out, "  %s %s", all[i].name, text);
     }
     fputc('\n', page->out);
 }
@@ -89,19 +106,15 @@ static void sketch_of(const struct page *page, const struct tally_row *row)
              classes ? row->law.low + (double)row->law.classes - 1 : row->law.high);
     sketch_bars(share, row->bars, page->cells, full, page->style->blocks, seen);
     sketch_bars(row->expected, row->bars, page->cells, full, page->style->blocks, law);
+    if (!classes)
+        moments(page, row);
     bars_line(page, low, seen, high, !classes);
     if (!classes)
-        numbers(page, (const double *const[NUMBERS]){
-                          &row->mean, &row->deviation,
-                          row->view == TALLY_PAIR ? &row->variance : NULL, &row->min, &row->max});
+        quantiles(page, row->quantile);
     if (told)
         bars_line(page, "law", law, "", !classes);
-    else if (!classes)
-        fprintf(page->out, "%*s", (int)page->cells + 2 * LABEL + 2, "");
-    if (!classes)
-        numbers(page, (const double *const[NUMBERS]){&row->quantile[0], &row->quantile[1],
-                                                     &row->quantile[2], &row->quantile[3],
-                                                     &row->quantile[4]});
+    if (told && !classes)
+        quantiles(page, row->expected_quantile);
 }
 
 /* A bit: how often it was set, and should be. */
@@ -150,20 +163,15 @@ static void row_print(const struct page *page, const struct tally_row *row)
 
 static void head_print(const struct page *page, const char *title, bool pair)
 {
-    static const char *const first[2][NUMBERS] = {{"mean", "dev", "", "min", "max"},
-                                                  {"mean", "dev", "var", "min", "max"}};
-    static const char *const second[NUMBERS] = {"5%", "25%", "50%", "75%", "95%"};
+    static const char *const names[TALLY_QUANTILES] = {"5%", "25%", "50%", "75%", "95%"};
     const int blank = (int)page->cells + 2 * LABEL + 2;
     fputc('\n', page->out);
     for (int i = 0; i < NAME + COUNT + 2 + page->words + GAP + P + 7; i++)
         fputs(page->style->blocks ? "─" : "-", page->out);
     fprintf(page->out, "\n%-*s%*s  %-*s%*s%*s\n%*s", NAME, title, COUNT, pair ? "pairs" : "views",
             page->words, "law", GAP, "D", P, "p", blank, "");
-    for (int i = 0; i < NUMBERS; i++)
-        fprintf(page->out, " %7s", first[pair][i]);
-    fprintf(page->out, "\n%*s", blank, "");
-    for (int i = 0; i < NUMBERS; i++)
-        fprintf(page->out, " %7s", second[i]);
+    for (int i = 0; i < TALLY_QUANTILES; i++)
+        fprintf(page->out, " %7s", names[i]);
     fputc('\n', page->out);
 }
 
