@@ -17,7 +17,9 @@
 #include <string.h>
 
 enum {
-    WAIT_MS = 20,    /* for browsers, between looks at the feed */
+    WAIT_MS = 20, /* for browsers, between looks at the feed ... */
+    BUSY_MS = 1,  /* ... of which more than so many batches came: a tap holds few */
+    BUSY_BATCHES = 2,
     RETRY_MS = 2000, /* before a feed that has failed is opened again */
 };
 /* At the feed, between looks at browsers, seconds. A record could be read on and on: it gets as
@@ -87,12 +89,12 @@ static int parse(int argc, char **argv, struct options *o)
 }
 
 struct serve {
-    const struct options *options;
     const volatile int *stop;
     struct feed_config config;
     struct feed *feed;
     double closed; /* when the feed failed */
     struct site *site;
+    int wait_ms; /* for browsers */
     struct desk desk;
 };
 
@@ -137,6 +139,8 @@ static int feed_turn(struct serve *s)
 {
     const double until = stat_now() + (s->desk.reel ? turn_record : turn_tap);
     uint64_t last = 0;
+    uint32_t batches = 0;
+    s->wait_ms = WAIT_MS;
     if (!s->feed && stat_now() - s->closed < 1e-3 * RETRY_MS)
         return 0;
     if (!s->feed && feed_open(&s->config, &s->feed)) {
@@ -154,8 +158,10 @@ static int feed_turn(struct serve *s)
         s->desk.read = rc || event.kind == FEED_WAIT;
         if (s->desk.read)
             break;
-        if (event.kind == FEED_BATCH)
+        if (event.kind == FEED_BATCH) {
             last = event.tap->tap.sequence;
+            batches++;
+        }
         rc = event_take(s, &event);
         if (rc)
             return rc;
@@ -164,6 +170,8 @@ static int feed_turn(struct serve *s)
     } while (stat_now() < until);
     if (s->desk.reel && last > reel_info(s->desk.reel)->last)
         reel_refresh(s->desk.reel);
+    if (!s->desk.reel && batches > BUSY_BATCHES)
+        s->wait_ms = BUSY_MS;
     return 0;
 }
 
@@ -199,7 +207,7 @@ static void serve_done(struct serve *s)
 
 int inspect_serve(int argc, char **argv)
 {
-    static struct serve s; /* the thread's; with a record's text in it, too large for a stack */
+    struct serve s = {0};
     struct options o = {0};
     int rc = parse(argc, argv, &o);
     if (rc)
@@ -216,7 +224,7 @@ int inspect_serve(int argc, char **argv)
     while (!rc && !*s.stop) {
         rc = feed_turn(&s);
         if (!rc)
-            rc = site_run(s.site, WAIT_MS);
+            rc = site_run(s.site, s.wait_ms);
     }
     serve_done(&s);
     return rc ? inspect_fail(rc) : EXIT_OK;
