@@ -17,7 +17,9 @@
 enum { KEY_HELP = 257, KEY_VERSION };
 
 const struct usage_option usage_common[] = {
-    {"help", "[=man]", KEY_HELP, "this text; =man: as a manual page"},
+    {"help", "[=FORM]", KEY_HELP,
+     "this text; =man: as a manual page; =bash, =zsh: what completes it in that shell",
+     .choices = "man bash zsh"},
     {"version", NULL, KEY_VERSION, "the version"},
 };
 const size_t usage_common_n = ARRAY_LEN(usage_common);
@@ -71,13 +73,16 @@ static int bad_option(const struct option *options, int what, const char *argume
 
 static int answer_help(const struct usage *usage)
 {
-    if (optarg && strcmp(optarg, "man") != 0)
-        return err_set(-EINVAL, "--help=%s: --help and --help=man are all there is", optarg);
-    if (optarg)
-        usage_man(usage, stdout);
-    else
-        usage_help(usage, stdout);
-    return USAGE_TOLD;
+    static const struct {
+        const char *form;
+        void (*print)(const struct usage *usage, FILE *out);
+    } forms[] = {{"", usage_help}, {"man", usage_man}, {"bash", usage_bash}, {"zsh", usage_zsh}};
+    for (size_t i = 0; i < ARRAY_LEN(forms); i++)
+        if (strcmp(optarg ? optarg : "", forms[i].form) == 0) {
+            forms[i].print(usage, stdout);
+            return USAGE_TOLD;
+        }
+    return err_set(-EINVAL, "--help=%s: man, bash and zsh are the forms there are", optarg);
 }
 
 int usage_next(const struct usage *usage, int argc, char **argv)

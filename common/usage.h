@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* usage: what a program says about itself, as rows. The same rows read its command line
- * (usage_next), and print --help, --version and, for --help=man, the manual page: they cannot
- * differ. */
+ * (usage_next), and print --help, --version, for --help=man the manual page, and for --help=bash
+ * and
+ * --help=zsh what completes it in a shell: they cannot differ. */
 #ifndef AUGSTREAM_COMMON_USAGE_H
 #define AUGSTREAM_COMMON_USAGE_H
 
@@ -15,6 +16,8 @@ struct usage_option {
     int key;           /* what usage_next gives for it: a letter */
     const char *help;
     enum usage_need need; /* for the synopsis; usage_next does not ask for it */
+    const char *choices;  /* "jsonl csv table": the values there are; NULL: any, or a file's name */
+    const struct conf_table *keys; /* of a KEY=VALUE: what KEY may be; or NULL */
 };
 
 struct usage_section {
@@ -50,5 +53,10 @@ int usage_next(const struct usage *usage, int argc, char **argv);
 
 void usage_help(const struct usage *usage, FILE *out);
 void usage_man(const struct usage *usage, FILE *out); /* roff with man's macros */
+
+/* A script for the shell, of a whole program: verbs, options, options' choices and keys; values
+ * called FILE, PATH or DIR and all operands are completed as files. */
+void usage_bash(const struct usage *usage, FILE *out);
+void usage_zsh(const struct usage *usage, FILE *out);
 
 #endif

@@ -60,7 +60,8 @@ static void catch_signals(void)
 }
 
 static const struct usage_option options[] = {
-    {"set", "KEY=VALUE", 's', "override one key of the recipe; VALUE is YAML", USAGE_REPEATED},
+    {"set", "KEY=VALUE", 's', "override one key of the recipe; VALUE is YAML", USAGE_REPEATED,
+     .keys = &recipe_table},
     {"run-dir", "DIR", 'd', "the run folder; without it, run.dir/run.name"},
     {"resume", NULL, 'r', "go on from the newest checkpoint in the run folder"},
     {"profile", NULL, 'p',

@@ -93,7 +93,7 @@ static void test_lines(void **state)
         {{"-r"}, "unrecognized option '-r' (--help lists the options)"},
         {{"--set=a", "-rx"}, "unrecognized option '-r' (--help lists the options)"},
         {{"--resume", "-x"}, "unrecognized option '-x' (--help lists the options)"},
-        {{"--help=html"}, "--help=html: --help and --help=man are all there is"},
+        {{"--help=html"}, "--help=html: man, bash and zsh are the forms there are"},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         char got[256];
@@ -164,7 +164,8 @@ static void test_help(void **state)
               "  --out FILE       where to\n"
               "  --resume         go on\n"
               "  --steps N        end after N steps\n"
-              "  --help[=man]     this text; =man: as a manual page\n"
+              "  --help[=FORM]    this text; =man: as a manual page; =bash, =zsh: what "
+              "completes it in that shell\n"
               "  --version        the version\n"
               "\n"
               "Examples:\n"

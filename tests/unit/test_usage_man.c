@@ -65,7 +65,7 @@ static void test_order(void **state)
          "[\\-\\-set\\ KEY=VALUE\\ \\&...]\\&\n\\-\\-run\\-dir\\ DIR\\&\n.PP\nLooks.\n"),
         ".TP\n\\fB\\-\\-set KEY=VALUE\\fR\noverride one key\n",
         ".TP\n\\fB\\-\\-run\\-dir DIR\\fR\nwhere to\n",
-        ".SH \"OPTIONS\"\n.TP\n\\fB\\-\\-help[=man]\\fR\n",
+        ".SH \"OPTIONS\"\n.TP\n\\fB\\-\\-help[=FORM]\\fR\n",
         ".TP\n\\fB\\-\\-version\\fR\n",
         ".SH \"KEYS\"\n",
         ".TP\n\\fBsize\\fR  1\nhow large (integer)\n",

@@ -31,7 +31,8 @@ static const struct usage_option rows[] = {
      "is "
      "too small for"},
     {"temperature", "T", 'T', "of a vote's weight, exp(cosine / T); 0.07"},
-    {"metric", "NAME", 'm', "top1: the share of all images (the usual one); mean-per-class"},
+    {"metric", "NAME", 'm', "top1: the share of all images (the usual one); mean-per-class",
+     .choices = "top1 mean-per-class"},
     {"out", "FILE", 'o', "safetensors: predictions I64 [len(k),N]"},
 };
 

@@ -34,7 +34,7 @@ struct sets_options {
      "backbone.safetensors, a checkpoint, or another trainer's state_dict: as model.weights; "     \
      "datasets need it"},                                                                          \
         {"set", "KEY=VALUE", 's', "override one key of the recipe; VALUE is YAML",                 \
-         USAGE_REPEATED},                                                                          \
+         USAGE_REPEATED, NULL, &recipe_table},                                                     \
     {                                                                                              \
         "json", "FILE", 'j', "the scores as JSON as well"                                          \
     }

@@ -25,7 +25,8 @@ static const struct usage_option rows[] = {
     {"sort", "ORDER", 's',
      "name (default: in groups, layer2 before layer10), file (as they lie there), size, norm, "
      "deviation or max (the largest |x|); of two files: name, file, size, max (the largest |a-b|) "
-     "or difference (the relative one)"},
+     "or difference (the relative one)",
+     .choices = "name file size norm deviation max difference"},
     {"json", NULL, 'j', "one JSON object in place of the page"},
     {"recipe", NULL, 'r', "the recipe that FILE keeps, as YAML, and nothing else"},
     {"equal", NULL, 'e', "end with code 65 unless every tensor is the same in both files"},

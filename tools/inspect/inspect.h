@@ -67,7 +67,7 @@ struct fetch_options {
 #define FETCH_OPTIONS                                                                              \
     {"recipe", "FILE", 'r', "which dataset, which views", USAGE_REQUIRED},                         \
         {"set", "KEY=VALUE", 's', "override one key of the recipe; VALUE is YAML",                 \
-         USAGE_REPEATED},                                                                          \
+         USAGE_REPEATED, NULL, &recipe_table},                                                     \
         {"epoch", "E", 'e', "of which epoch, from 0 (default 0)"},                                 \
     {                                                                                              \
         "index", "I", 'i', "which batch of the epoch, from 0 (default 0)"                          \

@@ -30,7 +30,8 @@ struct options {
 static const struct usage_option rows[] = {
     {"recipe", "FILE", 'r',
      "which dataset, which views; of a record: which images, and which targets are told"},
-    {"set", "KEY=VALUE", 's', "override one key of the recipe; VALUE is YAML", USAGE_REPEATED},
+    {"set", "KEY=VALUE", 's', "override one key of the recipe; VALUE is YAML", USAGE_REPEATED,
+     .keys = &recipe_table},
     {"epoch", "E", 'e', "of which epoch, from 0 (default 0)"},
     {"index", "I", 'i', "which batch of the epoch, from 0 (default 0)"},
     {"step", "S", 'S', "of a record: the batch of this step (default: the first that is there)"},

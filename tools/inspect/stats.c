@@ -34,7 +34,8 @@ static const struct usage_option rows[] = {
     {"count", "N", 'c', "end with the batch that brings N views (default: go on to the end)"},
     {"json", NULL, 'j', "one JSON object instead of the table"},
     {"recipe", "FILE", 'r', "the laws are this recipe's, instead of those that the tap tells"},
-    {"set", "KEY=VALUE", 's', "override one key of the recipe; VALUE is YAML", USAGE_REPEATED},
+    {"set", "KEY=VALUE", 's', "override one key of the recipe; VALUE is YAML", USAGE_REPEATED,
+     .keys = &recipe_table},
     {"level", "P", 'l',
      "the chance that anything at all is called wrong when nothing is, 1e-12 to 0.5 (default "
      "0.001)"},

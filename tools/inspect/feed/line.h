@@ -17,7 +17,8 @@ enum line_format { LINE_JSONL, LINE_CSV, LINE_TABLE, LINE_FORMATS };
     {                                                                                              \
         "format", "FORMAT", 'f',                                                                   \
             "jsonl: a JSON object a view; csv: a row a view, a column a parameter, empty where "   \
-            "it was not applied; table: for people, 100 columns wide (default jsonl)"              \
+            "it was not applied; table: for people, 100 columns wide (default jsonl)",             \
+            .choices = "jsonl csv table"                                                           \
     }
 int line_format_parse(const char *name, enum line_format *ret); /* -EINVAL names them all */
 

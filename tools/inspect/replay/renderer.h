@@ -10,6 +10,7 @@
 #include "common/usage.h"
 #include "proto/wire.h"
 #include "tools/picture.h"
+#include "trainer/recipe.h"
 
 /* --- which images: one of data, recipe and config --- */
 
@@ -38,11 +39,13 @@ enum source_key {
 
 /* Rows of a verb. The first macro is for verbs that have --recipe and --set of their own, which
  * then put them into source_options; the second one is all rows. */
+#define SOURCE_FORMATS "folder manifest cifar10 cifar100 cifar100-coarse stl10 tar"
 #define SOURCE_PLACE_OPTIONS                                                                       \
     {"data", "PATH[:SPLIT]", SOURCE_DATA,                                                          \
      "where the images are: a class folder, a manifest (.csv), a tar, a folder of CIFAR's or "     \
      "STL10's files"},                                                                             \
-        {"format", "NAME", SOURCE_FORMAT, "of --data (default: by what lies there)"},              \
+        {"format", "NAME", SOURCE_FORMAT, "of --data (default: by what lies there)",               \
+         USAGE_OPTIONAL, SOURCE_FORMATS},                                                          \
         {"split", "NAME", SOURCE_SPLIT,                                                            \
          "of --data: which part (default: the format's usual one)"},                               \
         {"classes", "FILE", SOURCE_CLASSES,                                                        \
@@ -58,7 +61,7 @@ enum source_key {
          "a recipe with data.path in place of --data, as a run folder's recipe.yaml"},             \
     {                                                                                              \
         "set", "KEY=VALUE", SOURCE_SET, "override one key of --recipe; VALUE is YAML",             \
-            USAGE_REPEATED                                                                         \
+            USAGE_REPEATED, NULL, &recipe_table                                                    \
     }
 #define SOURCE_ABOUT                                                                               \
     "The images are told by --data, by a recipe's data.path or by loaderd.yaml: exactly one of "   \
