@@ -49,6 +49,7 @@ struct conf_option {
      * same type. INT (bounded), FLOAT, FLOATS and ENUM only; def is then CONF_INHERIT, which a file
      * may say as well. Until conf_resolve the field holds no value to read. */
     const char *inherits;
+    int mark; /* the owner's own word about the option; conf does not look at it */
 };
 
 /* A mapping from free names to records: "datasets.*". Entries keep the file's order. */

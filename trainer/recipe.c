@@ -25,7 +25,7 @@ static const char *const dtypes[] = {"fp32", "bf16", "auto", NULL}; /* enum dtyp
 #define AT(field) offsetof(struct recipe, field)
 
 /* What is drawn for a view, once for each group of views. def and from name the macros that give
- * the default and the option that is inherited. */
+ * the default, and the option that is inherited with the row's mark. */
 // clang-format off
 #define LAW(group, place, def, from, whose)                                                        \
     {group ".crop.scale", CONF_FLOATS, AT(place.crop.scale), def("[.2, 1]"), 1e-4, 1, NULL,        \
@@ -65,47 +65,56 @@ static const char *const dtypes[] = {"fp32", "bf16", "auto", NULL}; /* enum dtyp
 // clang-format on
 #define GIVEN(text) text
 #define INHERIT(text) CONF_INHERIT
-#define NOBODY(name) NULL
-#define VIEWS(name) "views" name
+#define NOBODY(name) NULL, RESUME_BATCHES
+#define VIEWS(name) "views" name, RESUME_BATCHES
 
-/* name, type, place, default, min, max, unit, help, choices, count, inherits */
+/* name, type, place, default, min, max, unit, help, choices, count, inherits, mark */
 static const struct conf_option options[] = {
-    {"run.name", CONF_STR, AT(run.name), NULL, 0, 0, NULL, "the run folder's name"},
+    {"run.name", CONF_STR, AT(run.name), NULL, 0, 0, NULL, "the run folder's name",
+     .mark = RESUME_FREE},
     {"run.seed", CONF_INT, AT(run.seed), "1", 0, 1e15, NULL,
      "fixes order, augmentation and initial weights"},
-    {"run.dir", CONF_STR, AT(run.dir), "runs", 0, 0, NULL, "run folders are made in here"},
+    {"run.dir", CONF_STR, AT(run.dir), "runs", 0, 0, NULL, "run folders are made in here",
+     .mark = RESUME_FREE},
     {"run.omega", CONF_BOOL, AT(run.omega), "false", 0, 0, NULL,
-     "keep omega of every view in the run folder: omega/step-NNNNNNNN.omega"},
+     "keep omega of every view in the run folder: omega/step-NNNNNNNN.omega", .mark = RESUME_FREE},
 
     {"data.dataset", CONF_STR, AT(data.dataset), NULL, 0, 0, NULL,
      "a name that the loaders know; embedded: any name"},
     {"data.batch", CONF_INT, AT(data.batch), "256", 2, WIRE_BATCH_MAX, "images",
      "images of a step"},
     {"data.loaders", CONF_STRS, AT(data.loaders), "[embedded]", 0, 0, NULL,
-     "endpoints (tcp://host:port, ipc://path), or embedded alone"},
-    {"data.path", CONF_STR, AT(data.path), "\"\"", 0, 0, NULL, "embedded: where the dataset is"},
-    {"data.format", CONF_STR, AT(data.format), "folder", 0, 0, NULL, "embedded: its format"},
+     "endpoints (tcp://host:port, ipc://path), or embedded alone", .mark = RESUME_FREE},
+    {"data.path", CONF_STR, AT(data.path), "\"\"", 0, 0, NULL, "embedded: where the dataset is",
+     .mark = RESUME_BATCHES},
+    {"data.format", CONF_STR, AT(data.format), "folder", 0, 0, NULL, "embedded: its format",
+     .mark = RESUME_BATCHES},
     {"data.split", CONF_STR, AT(data.split), "\"\"", 0, 0, NULL,
-     "embedded: which part of it: train, test, and what else the format has; empty: the usual one"},
+     "embedded: which part of it: train, test, and what else the format has; empty: the usual one",
+     .mark = RESUME_BATCHES},
     {"data.classes", CONF_STR, AT(data.classes), "\"\"", 0, 0, NULL,
-     "embedded: a file of class names, one a line: only these, numbered as there; empty: all"},
+     "embedded: a file of class names, one a line: only these, numbered as there; empty: all",
+     .mark = RESUME_BATCHES},
     {"data.fraction", CONF_FLOAT, AT(data.fraction), "1", 1e-6, 1, NULL,
-     "embedded: of each class's samples"},
+     "embedded: of each class's samples", .mark = RESUME_BATCHES},
     {"data.workers", CONF_INT, AT(data.workers), "0", 0, 256, NULL,
-     "embedded: worker processes; 0: one for each core"},
+     "embedded: worker processes; 0: one for each core", .mark = RESUME_FREE},
     {"data.bad_rate_max", CONF_FLOAT, AT(data.bad_rate_max), ".1", 0, 1, NULL,
-     "embedded: the run ends when more than this fraction of its samples are bad images"},
+     "embedded: the run ends when more than this fraction of its samples are bad images",
+     .mark = RESUME_FREE},
     {"data.window", CONF_INT, AT(data.window), "4", 1, 64, "batches",
-     "asked for ahead at each loader"},
+     "asked for ahead at each loader", .mark = RESUME_FREE},
     {"data.deadline", CONF_FLOAT, AT(data.deadline), "30", 0.05, 3600, "s",
-     "a batch that has not come by then is asked for again"},
+     "a batch that has not come by then is asked for again", .mark = RESUME_FREE},
     {"data.retry", CONF_FLOAT, AT(data.retry), "60", 0.05, 86400, "s",
-     "the run gives up after so long without any loader"},
+     "the run gives up after so long without any loader", .mark = RESUME_FREE},
     {"data.curve.server", CONF_STRS, AT(data.curve.server), "[]", 0, 0, NULL,
-     "public key of tcp loaders with CURVE, or its file: one for all, or one for each"},
+     "public key of tcp loaders with CURVE, or its file: one for all, or one for each",
+     .mark = RESUME_FREE},
     {"data.curve.secret", CONF_STR, AT(data.curve.secret), "\"\"", 0, 0, NULL,
      "file of our secret key (augstream-loaderd keygen) for these; empty: a fresh one, which only "
-     "loaders that let in any key take"},
+     "loaders that let in any key take",
+     .mark = RESUME_FREE},
 
     {"views.size", CONF_INT, AT(views.size), "96", 8, OMEGA_VIEW_MAX, "pixels",
      "side of a square view"},
@@ -122,7 +131,7 @@ static const struct conf_option options[] = {
     {"views.small.count", CONF_INT, AT(views.small.count), "0", 0, OMEGA_VIEWS_MAX - 1, NULL,
      "small views of an image, after the others (multi-crop)"},
     {"views.small.size", CONF_INT, AT(views.small.size), CONF_INHERIT, 8, OMEGA_VIEW_MAX, "pixels",
-     "side of a small view", .inherits = "views.size"},
+     "side of a small view", .inherits = "views.size", .mark = RESUME_BATCHES},
     LAW("views.small", views.small.law, INHERIT, VIEWS, ", small views"),
 
     {"model.backbone", CONF_ENUM, AT(model.backbone), "resnet18", 0, 0, NULL,
@@ -189,7 +198,8 @@ static const struct conf_option options[] = {
     {"augself.only", CONF_BOOL, AT(augself.only), "false", 0, 0, NULL,
      "train by these heads alone, without the method's objective"},
 
-    {"optim.epochs", CONF_INT, AT(optim.epochs), "200", 1, 1e6, NULL, "passes over the dataset"},
+    {"optim.epochs", CONF_INT, AT(optim.epochs), "200", 1, 1e6, NULL, "passes over the dataset",
+     .mark = RESUME_FREE},
     {"optim.accumulate", CONF_INT, AT(optim.accumulate), "1", 1, 4096, "batches",
      "whose gradients are added up for a step"},
     {"optim.name", CONF_ENUM, AT(optim.name), "sgd", 0, 0, NULL,
@@ -211,38 +221,42 @@ static const struct conf_option options[] = {
      "the learning rate rises from near 0 at first"},
 
     {"knn.every", CONF_INT, AT(knn.every), "1", 0, 1e6, "epochs",
-     "from one nearest-neighbour score to the next; 0: never"},
+     "from one nearest-neighbour score to the next; 0: never", .mark = RESUME_FREE},
     {"knn.train", CONF_STR, AT(knn.train), "\"\"", 0, 0, NULL,
-     "labelled images to find neighbours in: a dataset's name; embedded: its path"},
+     "labelled images to find neighbours in: a dataset's name; embedded: its path",
+     .mark = RESUME_FREE},
     {"knn.test", CONF_STR, AT(knn.test), "\"\"", 0, 0, NULL,
-     "labelled images whose neighbours tell their class; named likewise"},
+     "labelled images whose neighbours tell their class; named likewise", .mark = RESUME_FREE},
 
     {"checkpoint.every", CONF_INT, AT(checkpoint.every), "0", 0, 1e9, "steps",
-     "from one checkpoint to the next; 0: one after each epoch"},
+     "from one checkpoint to the next; 0: one after each epoch", .mark = RESUME_FREE},
     {"checkpoint.keep", CONF_INT, AT(checkpoint.keep), "2", 1, 1e6, NULL,
-     "newest checkpoints that stay; that of step 0 always does"},
+     "newest checkpoints that stay; that of step 0 always does", .mark = RESUME_FREE},
 
     {"guard.non_finite", CONF_ENUM, AT(guard.non_finite), "stop", 0, 0, NULL,
-     "when a loss is no number: end the run, say so once, or nothing", guards},
+     "when a loss is no number: end the run, say so once, or nothing", guards, .mark = RESUME_FREE},
     {"guard.collapse", CONF_ENUM, AT(guard.collapse), "warn", 0, 0, NULL,
-     "when the features collapse: the same choice", guards},
+     "when the features collapse: the same choice", guards, .mark = RESUME_FREE},
     {"guard.spread", CONF_FLOAT, AT(guard.spread), ".1", 0, 1, NULL,
-     "they have when their spread is below this: 1 is healthy, 0 one point"},
+     "they have when their spread is below this: 1 is healthy, 0 one point", .mark = RESUME_FREE},
     {"guard.rank", CONF_FLOAT, AT(guard.rank), "2", 0, 16384, "directions",
-     "they have when their effective rank is below this"},
+     "they have when their effective rank is below this", .mark = RESUME_FREE},
     {"guard.every", CONF_INT, AT(guard.every), "100", 0, 1e9, "steps",
-     "from one effective rank (RankMe) of the features to the next; 0: never"},
+     "from one effective rank (RankMe) of the features to the next; 0: never", .mark = RESUME_FREE},
 
     {"board.histograms", CONF_INT, AT(board.histograms), "1", 0, 1e6, "epochs",
-     "from one histogram of each weight to the next, for TensorBoard; 0: never"},
+     "from one histogram of each weight to the next, for TensorBoard; 0: never",
+     .mark = RESUME_FREE},
     {"board.pairs", CONF_INT, AT(board.pairs), "12", 0, 256, "images",
-     "of the first batch whose views TensorBoard shows; 0: none"},
+     "of the first batch whose views TensorBoard shows; 0: none", .mark = RESUME_FREE},
 
-    {"device.ops", CONF_STR, AT(device.ops), "auto", 0, 0, NULL, "back end: auto, onednn, ref"},
+    {"device.ops", CONF_STR, AT(device.ops), "auto", 0, 0, NULL, "back end: auto, onednn, ref",
+     .mark = RESUME_FREE},
     {"device.dtype", CONF_ENUM, AT(device.dtype), "fp32", 0, 0, NULL,
-     "activations and their products: fp32, bf16, or auto: bf16 where the machine has it", dtypes},
+     "activations and their products: fp32, bf16, or auto: bf16 where the machine has it", dtypes,
+     .mark = RESUME_FREE},
     {"device.threads", CONF_INT, AT(device.threads), "0", 0, 1024, NULL,
-     "of the back end; 0: one for each core"},
+     "of the back end; 0: one for each core", .mark = RESUME_FREE},
 };
 
 const struct conf_table recipe_table = {

@@ -19,6 +19,15 @@ enum recipe_momentum { MOMENTUM_AUTO, MOMENTUM_CONSTANT, MOMENTUM_COSINE };
 enum recipe_queue_source { QUEUE_KEY, QUEUE_QUERY };
 enum recipe_guard { GUARD_STOP, GUARD_WARN, GUARD_OFF };
 
+/* What --resume makes of an option that is not as the checkpoint's recipe has it: each row's mark.
+ * A row that says nothing is fixed. */
+enum recipe_resume {
+    RESUME_FIXED,   /* another experiment: refused */
+    RESUME_BATCHES, /* fine while the loaders' session, a digest of what batches are made of, is the
+                     * same: a dataset may have moved, a law be inherited or spelt out */
+    RESUME_FREE,    /* may change */
+};
+
 /* What is drawn for a view (struct view_spec without its size). */
 struct recipe_law {
     struct {

@@ -1,22 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* recipe_difference: takes two dumped recipes, gives the options in which they differ. Pure.
+/* recipe_difference: takes two dumped recipes, gives the options in which they differ, and of those
+ * the ones that a resumed run may not change, as recipe_table's rows are marked. Pure.
  * Reads the text as conf_dump writes it, a line for each option, and no other YAML: a checkpoint's
  * may be of another version, with options that the table of today does not know. */
 #include "trainer/recipe_difference.h"
 
-#include "common/auto.h"
-#include "common/conf.h"
+#include "trainer/recipe.h"
 
 #include <stdio.h>
 #include <string.h>
 
 enum { INDENT = 4, DEPTH_MAX = 8 }; /* blanks of a level; levels */
-
-/* What a resumed run may not change. Not in here: where loaders are, how long the run is, what it
- * writes, the optimiser's numbers. */
-static const char *const fixed[] = {"run.seed",       "data.dataset", "data.batch",
-                                    "views.",         "method.",      "augself.",
-                                    "model.backbone", "model.stem",   "model.width"};
 
 /* A place in a dump. */
 struct dump {
@@ -51,12 +45,12 @@ static bool dump_next(struct dump *d)
     return false;
 }
 
-static bool is_fixed(const char *key)
+static const struct conf_option *option_of(const char *key)
 {
-    for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
-        if (strncmp(key, fixed[i], strlen(fixed[i])) == 0)
-            return true;
-    return false;
+    for (size_t i = 0; i < recipe_table.n_options; i++)
+        if (strcmp(recipe_table.options[i].name, key) == 0)
+            return &recipe_table.options[i];
+    return NULL;
 }
 
 /* The option of that key, looked for from `from` on and then from the beginning: two dumps are
@@ -95,27 +89,39 @@ void recipe_compare(const char *there, const char *here, recipe_part_fn each, vo
                  &(struct recipe_part){.key = b.key, .here = b.value, .here_bytes = b.value_bytes});
 }
 
+enum { MORE = 32 }; /* bytes that are kept for "; and 12 more" */
+
 struct verdict {
+    bool batches;
     char *text;
-    size_t cap, n;
+    size_t cap, used;
+    size_t n, untold; /* differences; of them, those that the text had no room for */
 };
 
 static void judge(void *hint, const struct recipe_part *part)
 {
     struct verdict *v = hint;
-    if (!part->there || !part->here || !is_fixed(part->key))
-        return; /* an option of another version is no difference */
-    if (v->n++ == 0)
-        snprintf(v->text, v->cap, "%s is %.*s there, %.*s here", part->key, (int)part->there_bytes,
-                 part->there, (int)part->here_bytes, part->here);
+    const struct conf_option *option = option_of(part->key);
+    if (!part->there || !part->here || !option || option->mark == RESUME_FREE ||
+        (option->mark == RESUME_BATCHES && !v->batches))
+        return;
+    const size_t room = v->cap - v->used;
+    char *at = v->text + v->used;
+    int n = snprintf(at, room, "%s%s is %.*s there, %.*s here", v->n ? "; " : "", part->key,
+                     (int)part->there_bytes, part->there, (int)part->here_bytes, part->here);
+    if (v->n++ == 0 || (n > 0 && (size_t)n + MORE < room)) { /* the first is told, if only cut */
+        v->used += strlen(at);
+        return;
+    }
+    *at = 0;
+    v->untold++;
 }
 
-bool recipe_difference(const char *there, const char *here, char *ret, size_t cap)
+size_t recipe_difference(const char *there, const char *here, bool batches, char *ret, size_t cap)
 {
-    struct verdict v = {ret, cap, 0};
+    struct verdict v = {.batches = batches, .text = ret, .cap = cap};
     recipe_compare(there, here, judge, &v);
-    size_t used = v.n > 1 ? strlen(ret) : 0;
-    if (v.n > 1)
-        snprintf(ret + used, cap - used, ", and %zu more", v.n - 1);
-    return v.n > 0;
+    if (v.untold)
+        snprintf(ret + v.used, cap - v.used, "; and %zu more", v.untold);
+    return v.n;
 }

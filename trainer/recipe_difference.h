@@ -6,9 +6,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Two texts of conf_dump. Of the options that batches or the model depend on, those that differ:
- * "model.width is 8 there, 16 here" and how many more; cut to cap. False: none does. */
-bool recipe_difference(const char *there, const char *here, char *ret, size_t cap);
+/* Two texts of conf_dump. Of the options that a run may not change when it is resumed (enum
+ * recipe_resume: the marked rows of recipe_table), those that differ: "model.width is 8 there, 16
+ * here; optim.base_lr is ..." and, where cap is not enough for all, how many more. batches: what
+ * batches are made of differs too, so that the options RESUME_BATCHES are among them. How many: 0,
+ * and nothing is written, where none does. An option that one text does not have, for it is of
+ * another version, and one that the table does not know are no difference. */
+size_t recipe_difference(const char *there, const char *here, bool batches, char *ret, size_t cap);
 
 /* An option that is not the same in both: the values as they stand in the texts, not ended by a
  * NUL; NULL where the text has no such option. */

@@ -14,7 +14,7 @@
 #include "trainer/knn.h"
 #include "trainer/loaders.h"
 #include "trainer/method/method.h"
-#include "trainer/recipe_difference.h"
+#include "trainer/resume.h"
 #include "trainer/run_folder.h"
 #include "trainer/schedule.h"
 #include "trainer/watch/guard.h"
@@ -38,6 +38,7 @@ struct train {
     struct model *model;
     struct run_folder folder;
     char *recipe_text; /* resolved, kept in every checkpoint */
+    struct resume resume;
     struct loaders loaders;
     struct recv *recv;
     struct schedule schedule;
@@ -93,37 +94,6 @@ static uint64_t images_a_step(const struct train *t)
     return batches_a_step(t) * (uint64_t)t->recipe->data.batch;
 }
 
-/* Why the newest checkpoint is not one to go on from: as err_text says, and where its recipe parts
- * from this run's. Returns rc. */
-static int cannot_resume(struct train *t, uint64_t step, int rc)
-{
-    char why[ERR_TEXT_MAX], path[RUN_PATH_MAX + 96], difference[ERR_TEXT_MAX / 4];
-    auto_free char *recipe = NULL;
-    snprintf(why, sizeof why, "%s", err_text());
-    bool other = ckpt_path(t->folder.checkpoints, step, path, sizeof path) == 0 &&
-                 ckpt_recipe(path, &recipe) == 0 &&
-                 recipe_difference(recipe, t->recipe_text, difference, sizeof difference);
-    return err_set(rc, "%s%s%s", why, other ? ": " : "", other ? difference : "");
-}
-
-/* The next batch is the one that so many steps lead to, and this run has such a step. */
-static int check_place(struct train *t)
-{
-    const struct ckpt_place *p = &t->place;
-    uint64_t batches = recv_info(t->recv)->batches;
-    char path[RUN_PATH_MAX + 96];
-    if (p->step <= t->whole && p->index < batches &&
-        p->step * batches_a_step(t) == p->epoch * batches + p->index)
-        return 0;
-    int rc = ckpt_path(t->folder.checkpoints, p->step, path, sizeof path);
-    if (rc < 0)
-        return rc;
-    return err_set(-EBADMSG,
-                   "%s: step %" PRIu64 ", then batch %u of epoch %u: this recipe has %" PRIu64
-                   " steps of %" PRIu64 " (optim.accumulate), %" PRIu64 " batches an epoch",
-                   path, p->step, p->index, p->epoch, t->whole, batches_a_step(t), batches);
-}
-
 /* A line for the user, below the progress line. */
 static void tell(void *hint, const char *text)
 {
@@ -156,40 +126,32 @@ static int open_recv(struct train *t)
     rc = method_check_classes(t->recipe, info->classes);
     if (rc < 0)
         return rc;
-    if (t->config->resume && memcmp(info->session, t->place.session, DIGEST_BYTES) != 0)
-        return cannot_resume(t, t->place.step,
-                             err_set(-EINVAL,
-                                     "%s: cannot be resumed: its batches were made from another "
-                                     "dataset, seed, batch size or views",
-                                     t->folder.path));
+    if (t->config->resume)
+        rc = resume_batches(&t->resume, &t->place, info->session);
+    if (rc < 0)
+        return rc;
     memcpy(t->place.session, info->session, DIGEST_BYTES);
     schedule_init(&t->schedule, t->recipe, info->batches);
     rc = schedule_steps(t->recipe, info->batches, &t->whole);
     if (rc < 0)
         return rc;
     t->end = t->config->steps && t->config->steps < t->whole ? t->config->steps : t->whole;
-    return t->config->resume ? check_place(t) : 0;
+    const struct resume_steps steps = {t->whole, batches_a_step(t), info->batches};
+    return t->config->resume ? resume_place(&t->resume, &t->place, &steps) : 0;
 }
 
 /* The place to go on from: the newest checkpoint's, or the very beginning. */
 static int find_place(struct train *t)
 {
-    uint64_t step = 0;
+    t->resume = (struct resume){&t->folder, t->recipe_text, 0};
     t->place.seed = (uint64_t)t->recipe->run.seed;
     int rc = run_folder_init(&t->folder, t->recipe, t->config->run_dir);
     if (rc == 0)
-        rc = run_folder_check(&t->folder, t->config->resume, &step);
+        rc = run_folder_check(&t->folder, t->config->resume, &t->resume.step);
     if (rc < 0 || !t->config->resume)
         return rc;
     progress_first(t->folder.metrics, knn_name, &t->knn_first); /* or nobody knows */
-    char path[RUN_PATH_MAX + 96];
-    rc = ckpt_path(t->folder.checkpoints, step, path, sizeof path);
-    if (rc == 0)
-        rc = ckpt_load(model_net(t->model), path, &t->place);
-    if (rc == 0 && t->place.step != step)
-        rc =
-            err_set(-EBADMSG, "%s: is of step %" PRIu64 ", says its metadata", path, t->place.step);
-    return rc < 0 ? cannot_resume(t, step, rc) : 0;
+    return resume_load(&t->resume, model_net(t->model), &t->place);
 }
 
 /* --- now and then --- */

@@ -82,9 +82,16 @@ mv "$dir/runs" "$dir/kept"
 refused 78 "$dir/kept/t: a run is in there" "$r" --run-dir "$dir/kept/t"
 refused 78 "$dir/kept/t: cannot be resumed: .* views: views.flip is 0.5 there, 0.25 here\$" "$r" \
     --run-dir "$dir/kept/t" --resume --set views.flip=.25
-refused 65 'expected F32 .*: method.projector.hidden is 32 there, 64 here, and 1 more$' "$r" \
-    --run-dir "$dir/kept/t" --resume --set method.projector.dim=64
-refused 65 'has no tensor momentum.*: method.name is simsiam there, byol here, and ' "$r" \
+for other in optim.base_lr=.1 'views.mean=[.5, .5, .5]' views.std=[1,1,1] optim.schedule=constant optim.accumulate=2 \
+    optim.weight_decay=0 augself.color=.5 method.temperature=.3 model.weights=x; do
+    refused 78 "$dir/kept/t: cannot be resumed as another experiment: ${other%%=*} is .* there, .* here\$" "$r" \
+        --run-dir "$dir/kept/t" --resume --set "$other"
+done
+refused 78 'another experiment: optim.base_lr is 0.2 there, 0.1 here; optim.momentum is 0.9 there, 0.8 here$' "$r" \
+    --run-dir "$dir/kept/t" --resume --set optim.momentum=.8 --set optim.base_lr=.1
+refused 78 'another experiment: method.projector.dim is 32 there, 64 here$' "$r" \
+    --run-dir "$dir/kept/t" --resume --set method.projector.dim=64 --set method.projector.hidden=32
+refused 78 'another experiment: method.name is simsiam there, byol here; ' "$r" \
     --run-dir "$dir/kept/t" --resume --set method.name=byol
 # the last byte of the data, turned
 checkpoint=$dir/kept/t/checkpoints/step-00000003.safetensors
