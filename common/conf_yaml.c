@@ -3,6 +3,7 @@
  * that includes libfyaml.h. Does not know options: any mapping of scalars and lists passes. */
 #include "common/conf_yaml.h"
 #include "common/err.h"
+#include "common/utf8.h"
 
 #include <errno.h>
 #include <libfyaml.h>
@@ -19,23 +20,6 @@ struct conf_yaml {
     bool ended;
 };
 
-/* Bytes of the UTF-8 character at p, of which left are there; 0 for a NUL and for what is none. */
-static size_t utf8_length(const unsigned char *p, size_t left)
-{
-    static const uint32_t smallest[] = {0, 1, 0x80, 0x800, 0x10000}; /* of so many bytes */
-    size_t n = p[0] < 0x80 ? 1 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-    if (n > left || (p[0] >= 0x80 && p[0] < 0xc0) || p[0] > 0xf4)
-        return 0;
-    uint32_t value = n == 1 ? p[0] : p[0] & (0x7fu >> n);
-    for (size_t i = 1; i < n; i++) {
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-        value = value << 6 | (p[i] & 0x3f);
-    }
-    bool surrogate = value >= 0xd800 && value < 0xe000;
-    return value < smallest[n] || value > 0x10ffff || surrogate ? 0 : n;
-}
-
 /* The parser would take such a byte for the end of the text and drop what follows. Gives the number
  * of the last line. */
 static int text_check(const char *text, size_t len, const struct conf_where *where, int *ret_last)
@@ -43,7 +27,7 @@ static int text_check(const char *text, size_t len, const struct conf_where *whe
     struct conf_where at = *where;
     *ret_last = at.line;
     for (size_t i = 0, n; i < len; i += n) {
-        n = utf8_length((const unsigned char *)text + i, len - i);
+        n = utf8_length((const unsigned char *)text + i, len - i, NULL);
         if (n == 0)
             return conf_fail(&at, "not UTF-8 text (byte %zu)", i);
         *ret_last = at.line; /* a line break ends its line, it begins none */

@@ -5,6 +5,7 @@
 #ifndef AUGSTREAM_PROTO_WIRE_H
 #define AUGSTREAM_PROTO_WIRE_H
 
+#include "common/class_names.h"
 #include "common/digest.h"
 #include "common/omega.h"
 
@@ -205,6 +206,9 @@ struct wire_message {
             uint8_t session[DIGEST_BYTES], fingerprint[DIGEST_BYTES];
             uint64_t samples, batches;
             uint32_t classes;
+            /* [classes], loans as a batch's arrays are, and what class_names_check lets pass;
+             * NULL: not told. */
+            const char *const *class_names;
         } session_opened;
         struct {
             uint8_t session[DIGEST_BYTES];

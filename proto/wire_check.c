@@ -73,6 +73,13 @@ static int check_open_session(const struct wire_message *m, int code)
     return check_spec(&m->open_session.spec, code);
 }
 
+static int check_session_opened(const struct wire_message *m, int code)
+{
+    return m->session_opened.class_names
+               ? class_names_check(code, m->session_opened.class_names, m->session_opened.classes)
+               : 0;
+}
+
 static int check_error(const struct wire_message *m, int code)
 {
     int rc = wire_check_range(code, "error.code", m->error.code, WIRE_OK + 1, WIRE_CODES - 1);
@@ -230,6 +237,7 @@ int wire_check(const struct wire_message *m, int code)
         [WIRE_HELLO] = check_hello,
         [WIRE_WELCOME] = check_welcome,
         [WIRE_OPEN_SESSION] = check_open_session,
+        [WIRE_SESSION_OPENED] = check_session_opened,
         [WIRE_BATCH] = check_batch,
         [WIRE_ERROR] = check_error,
         [WIRE_TAP] = check_tap,

@@ -6,8 +6,12 @@
 #include "common/auto.h"
 #include "common/err.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
+
+static_assert(CLASS_NAMES_BYTES + 256 <= WIRE_CONTROL_MAX,
+              "a SessionOpened holds all names that may be told, and its numbers and digests");
 
 int wire_read_text(char *ret, size_t cap, const char *text, const char *field)
 {
@@ -139,6 +143,8 @@ static void fill_session_opened(struct wire *w, const struct wire_message *m)
     p->samples = m->session_opened.samples;
     p->batches = m->session_opened.batches;
     p->classes = m->session_opened.classes;
+    p->class_names = (char **)m->session_opened.class_names;
+    p->n_class_names = p->class_names ? p->classes : 0;
     w->out.envelope.session_opened = p;
 }
 
@@ -150,6 +156,12 @@ static int read_session_opened(struct wire *w, const Augstream__V1__Envelope *e)
     m->session_opened.samples = p->samples;
     m->session_opened.batches = p->batches;
     m->session_opened.classes = p->classes;
+    if (p->n_class_names > 0 && p->n_class_names != p->classes)
+        return err_set(-EBADMSG, "session_opened.class_names: %zu of %u classes", p->n_class_names,
+                       p->classes);
+    /* They stay where protobuf-c put them. */
+    m->session_opened.class_names =
+        p->n_class_names > 0 ? (const char *const *)p->class_names : NULL;
     int rc = wire_read_digest(m->session_opened.session, &p->session, "session_opened.session");
     if (rc == 0)
         rc = wire_read_digest(m->session_opened.fingerprint, &p->fingerprint,

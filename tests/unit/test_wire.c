@@ -168,7 +168,11 @@ static void test_amplification(void **state)
     assert_non_null(bytes);
     const struct {
         uint8_t body, field;
-    } rows[] = {{WIRE_WELCOME, 3}, {WIRE_BATCH, 10}, {WIRE_BATCH, 12}, {WIRE_BATCH, 13}};
+    } rows[] = {{WIRE_WELCOME, 3},
+                {WIRE_BATCH, 10},
+                {WIRE_BATCH, 12},
+                {WIRE_BATCH, 13},
+                {WIRE_SESSION_OPENED, 7}};
     for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
         uint8_t *p = bytes;
         *p++ = 0x08; /* version */

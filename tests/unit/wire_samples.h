@@ -4,6 +4,7 @@
 #ifndef AUGSTREAM_TESTS_WIRE_SAMPLES_H
 #define AUGSTREAM_TESTS_WIRE_SAMPLES_H
 
+#include "common/auto.h"
 #include "proto/wire_private.h"
 
 #include <stdio.h>
@@ -186,6 +187,9 @@ static inline void sample_welcome(struct wire_message *m)
     }
 }
 
+static const char *const sample_class_names[] = {"cat", "caf\xc3\xa9 <b>&\"", "9",
+                                                 "\xf0\x9f\x8c\xb8"};
+
 /* A valid message of a type; arrays lie in s. */
 static inline struct wire_message *sample_message(struct samples *s, enum wire_type type)
 {
@@ -211,7 +215,8 @@ static inline struct wire_message *sample_message(struct samples *s, enum wire_t
         memset(m->session_opened.fingerprint, 0xff, DIGEST_BYTES);
         m->session_opened.samples = 105000;
         m->session_opened.batches = 411;
-        m->session_opened.classes = 10;
+        m->session_opened.classes = ARRAY_LEN(sample_class_names);
+        m->session_opened.class_names = sample_class_names;
         break;
     case WIRE_GET_BATCH:
         memcpy(m->get_batch.session, digest, sizeof digest);

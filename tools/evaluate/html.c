@@ -2,6 +2,8 @@
 /* html: takes texts, gives a page on a stream. Any thread; owns nothing. */
 #include "tools/evaluate/html.h"
 
+#include "common/utf8.h"
+
 #include <stdarg.h>
 #include <stdint.h>
 #include <string.h>
@@ -33,31 +35,13 @@ static const char style_base[] =
     "code{font-family:ui-monospace,'SF Mono',Menlo,Consolas,monospace;font-size:.9em}\n"
     "@media print{.wide{overflow:visible}}\n";
 
-/* The length of the UTF-8 sequence that s begins with (RFC 3629: no overlong form, no surrogate,
- * nothing above U+10FFFF), or 0. A NUL ends every one of the tests. */
-static size_t utf8_len(const unsigned char *s)
+/* Bytes of the character at s that may be shown as it stands, or 0. */
+static size_t shown_len(const char *s)
 {
-    static const struct {
-        unsigned char first, last, low, high; /* of the first byte; of the second */
-        unsigned char len;
-    } forms[] = {
-        {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xec, 0x80, 0xbf, 3},
-        {0xed, 0xed, 0x80, 0x9f, 3}, {0xee, 0xef, 0x80, 0xbf, 3}, {0xf0, 0xf0, 0x90, 0xbf, 4},
-        {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4},
-    };
-    if (s[0] < 0x80)
-        return s[0] == '\t' || s[0] == '\n' || (s[0] >= 0x20 && s[0] != 0x7f) ? 1 : 0;
-    for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
-        if (s[0] < forms[i].first || s[0] > forms[i].last)
-            continue;
-        if (s[1] < forms[i].low || s[1] > forms[i].high)
-            return 0;
-        for (size_t k = 2; k < forms[i].len; k++)
-            if ((s[k] & 0xc0) != 0x80)
-                return 0;
-        return forms[i].len;
-    }
-    return 0;
+    const unsigned char first = (unsigned char)s[0];
+    if (first < 0x80)
+        return first == '\t' || first == '\n' || (first >= 0x20 && first != 0x7f) ? 1 : 0;
+    return utf8_length((const unsigned char *)s, strnlen(s, 4), NULL);
 }
 
 static const char *reference_of(char c)
@@ -82,7 +66,7 @@ void html_text(const char *text, FILE *out)
 {
     for (const char *at = text; *at;) {
         const char *reference = reference_of(*at);
-        const size_t len = utf8_len((const unsigned char *)at);
+        const size_t len = shown_len(at);
         if (reference)
             fputs(reference, out);
         else if (len)
