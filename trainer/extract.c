@@ -3,6 +3,7 @@
  * thread; allocates once, when the number of samples is known. */
 #include "trainer/extract.h"
 
+#include "common/class_names.h"
 #include "common/err.h"
 
 #include <errno.h>
@@ -13,7 +14,20 @@ void features_done(struct features *features)
     free(features->x);
     free(features->labels);
     free(features->samples);
+    free((void *)features->class_names);
     *features = (struct features){0};
+}
+
+int features_name(struct features *f, const char *const *names)
+{
+    if (!names)
+        return 0;
+    void *memory = malloc(class_names_bytes(names, f->classes));
+    if (!memory)
+        return err_set(-ENOMEM, "out of memory: names of %u classes", f->classes);
+    free((void *)f->class_names);
+    f->class_names = class_names_lay(memory, names, f->classes);
+    return 0;
 }
 
 static int features_make(struct features *f, const struct recv_info *info, size_t d)
@@ -25,7 +39,7 @@ static int features_make(struct features *f, const struct recv_info *info, size_
     f->samples = calloc(n, sizeof *f->samples);
     if (!f->x || !f->labels || !f->samples)
         return err_set(-ENOMEM, "out of memory: features [%zu,%zu]", n, d);
-    return 0;
+    return features_name(f, info->class_names);
 }
 
 static int batch_add(struct model *model, const struct recv_batch *batch, struct features *f,

@@ -14,6 +14,7 @@ struct features {
     int64_t *samples;   /* [n]: the sample that was seen (a substitute's, where one was bad) */
     size_t substituted; /* rows whose own image was bad */
     uint32_t classes;   /* of the dataset, those without images counted; 0: it has no labels */
+    const char *const *class_names; /* [classes], for eyes only; NULL: not known */
 };
 
 /* Called for every batch after its features are in place, with its first row's number and that of
@@ -37,6 +38,9 @@ struct features_config {
     features_batch_fn on_batch; /* may be NULL */
     void *hint;
 };
+
+/* Keeps a copy of names, [features->classes]; NULL: none. -ENOMEM. */
+int features_name(struct features *features, const char *const *names);
 
 /* The caller frees with features_done. Errors are recv's and model_infer's. */
 int features_extract(struct model *model, const struct features_config *config,

@@ -47,6 +47,7 @@ struct fetch {
     double opened_s; /* since when */
     bool settled;    /* batches are asked for */
     struct recv_info info;
+    void *names; /* [CLASS_NAMES_ROOM], where info's lie */
     struct recv_counts counts;
     double alone_since_s;   /* since when no loader is READY; 0 = one is */
     bool told_alone;        /* ... and the user knows */
@@ -260,6 +261,8 @@ static int on_ready(struct fetch *f, const struct loader *loader, double now_s)
     if (f->opened)
         return loader_agrees(loader, f->spec.dataset, &f->info);
     f->info = loader->info;
+    if (f->info.class_names)
+        f->info.class_names = class_names_lay(f->names, f->info.class_names, f->info.classes);
     if (f->info.batches == 0 || f->info.batches > UINT32_MAX)
         return err_set(-ENODATA, "%s: %s has no batch of %u", loader->endpoint, f->spec.dataset,
                        f->spec.batch);
@@ -460,7 +463,8 @@ static int make_memory(struct fetch *f)
         return rc;
     f->cells = calloc(n + 1, sizeof *f->cells);
     f->spare = calloc(n + 1, sizeof *f->spare);
-    if (!f->cells || !f->spare)
+    f->names = malloc(CLASS_NAMES_ROOM);
+    if (!f->cells || !f->spare || !f->names)
         return err_set(-ENOMEM, "fetch: out of memory");
     uint32_t omegas = f->spec.batch * f->spec.n_views;
     for (uint32_t c = 0; c <= n; c++) {
@@ -515,6 +519,7 @@ void fetch_free(struct fetch *f)
     }
     wire_free(f->room.wire);
     free(f->spare);
+    free(f->names);
     free(f->cells);
     ring_done(&f->ring);
     free(f);

@@ -97,6 +97,7 @@ static void on_opened(struct loader *loader, const struct wire_message *m)
     loader->info.samples = m->session_opened.samples;
     loader->info.batches = m->session_opened.batches;
     loader->info.classes = m->session_opened.classes;
+    loader->info.class_names = m->session_opened.class_names;
     memcpy(loader->info.session, m->session_opened.session, DIGEST_BYTES);
     memcpy(loader->info.fingerprint, m->session_opened.fingerprint, DIGEST_BYTES);
     loader->state = LOADER_READY;

@@ -29,7 +29,7 @@ struct loader {
     uint32_t asked;        /* batches it is asked now; kept by fetch */
     double sent_s;         /* when the last Hello or OpenSession went out */
     double latency_s;      /* from asking to having, smoothed; 0 = not known yet */
-    struct recv_info info; /* from SessionOpened */
+    struct recv_info info; /* from SessionOpened; class_names: only until the next message */
     char said[LOADER_SAID_MAX]; /* its last refusal, or what was wrong with its last message */
 };
 

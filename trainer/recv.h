@@ -36,6 +36,9 @@ void recv_close(struct recv *recv);
 struct recv_info {
     uint64_t samples, batches; /* of an epoch */
     uint32_t classes;
+    /* [classes], until recv_close; NULL: not told. Of the loader that was heard first: names are no
+     * part of what loaders must agree on. */
+    const char *const *class_names;
     uint8_t session[DIGEST_BYTES], fingerprint[DIGEST_BYTES];
 };
 const struct recv_info *recv_info(const struct recv *recv);

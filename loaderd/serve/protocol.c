@@ -103,6 +103,7 @@ static bool on_open_session(struct protocol *protocol, const struct protocol_fro
     ret->session_opened.samples = source->samples;
     ret->session_opened.batches = session->batches;
     ret->session_opened.classes = source->classes;
+    ret->session_opened.class_names = session->dataset->class_names;
     return true;
 }
 

@@ -1,15 +1,44 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* dataset: takes a declaration, gives an open source and a byte per sample. The bytes come from
- * calloc, so a dataset without faults touches none of their pages. Does not log. */
+ * calloc, so a dataset without faults touches none of their pages. Logs for debugging only. */
 #include "loaderd/source/dataset.h"
 
+#include "common/auto.h"
+#include "common/class_names.h"
 #include "common/err.h"
+#include "common/log.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* The classes' names, where they say more than the numbers do and may all be told. */
+static int names_find(struct dataset *dataset)
+{
+    const struct source *source = dataset->source;
+    if (source->classes == 0 || source->classes > CLASS_NAMES_MAX)
+        return 0;
+    const char **names auto_free = malloc(source->classes * sizeof *names);
+    if (!names)
+        return err_set(-ENOMEM, "dataset %s: no memory for %u names", dataset->name,
+                       source->classes);
+    bool any = false;
+    for (uint32_t i = 0; i < source->classes; i++) {
+        char number[16];
+        snprintf(number, sizeof number, "%u", i);
+        names[i] = source->class_name(source, i);
+        any = any || strcmp(names[i], number) != 0;
+    }
+    if (!any)
+        return 0;
+    if (class_names_check(-EINVAL, names, source->classes) < 0)
+        log_debug("dataset %s: its classes' names are not told: %s", dataset->name, err_text());
+    else
+        dataset->class_names = take_ptr(&names);
+    return 0;
+}
 
 int dataset_open(struct dataset *dataset, const char *name, const struct source_spec *spec)
 {
@@ -34,13 +63,17 @@ int dataset_open(struct dataset *dataset, const char *name, const struct source_
     digest_add_str(&d, name);
     digest_add(&d, source->fingerprint, sizeof source->fingerprint);
     digest_end(&d, dataset->key);
-    return 0;
+    r = names_find(dataset);
+    if (r < 0)
+        dataset_done(dataset);
+    return r;
 }
 
 void dataset_done(struct dataset *dataset)
 {
     source_free(dataset->source);
     free(dataset->faults);
+    free(dataset->class_names);
     *dataset = (struct dataset){0};
 }
 

@@ -13,6 +13,7 @@ struct dataset {
     char name[WIRE_NAME_MAX];
     struct source *source;
     uint8_t key[DIGEST_BYTES]; /* of name and fingerprint: lists that agree may be of other files */
+    const char **class_names;  /* [source->classes], the source's; NULL: none to be told to peers */
     uint8_t *faults;           /* [samples] enum wire_fault, FAULT_NONE = not known to be bad */
     uint64_t bad[FAULT_KINDS]; /* samples found bad, each counted once, by its first fault */
 };

@@ -31,11 +31,12 @@ struct script_peer {
     const char *endpoint;
     uint64_t samples, server_epoch;
     uint32_t window;
-    uint8_t fingerprint;      /* the first byte of it */
-    enum wire_code open_code; /* not WIRE_OK: OpenSession is refused with it */
-    bool open_retryable;      /* ... the first time only */
-    bool other_version;       /* it answers as a loader of another wire version would */
-    peer_script_fn script;    /* NULL: answer everything well */
+    uint8_t fingerprint;            /* the first byte of it */
+    enum wire_code open_code;       /* not WIRE_OK: OpenSession is refused with it */
+    bool open_retryable;            /* ... the first time only */
+    bool other_version;             /* it answers as a loader of another wire version would */
+    const char *const *class_names; /* [3], or NULL: it tells none */
+    peer_script_fn script;          /* NULL: answer everything well */
 
     atomic_uint hellos, opens, gets, cancels;
     uint32_t n_kept; /* the script's own */
@@ -183,6 +184,7 @@ static inline void peer_open(struct script_peer *p, const struct wire_message *o
     m.session_opened.samples = p->samples;
     m.session_opened.batches = spec_batches(&p->spec, p->samples);
     m.session_opened.classes = 3;
+    m.session_opened.class_names = p->class_names;
     peer_send(p, &m, NULL, 0);
 }
 

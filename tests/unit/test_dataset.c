@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* dataset: a bad sample is news once, and is passed over from then on, but for bytes that could not
  * be read. */
+#include "garden.h"
 #include "numbered.h"
 
 #include "loaderd/source/dataset.h"
@@ -42,6 +43,40 @@ static void test_open(void **state)
     rmdir(root);
 }
 
+/* Told are names that say more than their numbers, all of a dataset, or none of it. */
+static void test_class_names(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *folders[3];
+        bool told;
+    } rows[] = {
+        {{"cat", "dog"}, true},         {{"0", "1", "zebra"}, true},
+        {{"0", "1", "2"}, false},       {{"cat", "caf\xe9"}, false}, /* Latin-1 */
+        {{"cat", "d\x1b[2Jog"}, false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        struct garden garden;
+        struct dataset dataset = {0};
+        uint32_t n = 0;
+        garden_new(&garden);
+        for (; n < ARRAY_LEN(rows[i].folders) && rows[i].folders[n]; n++) {
+            char file[64];
+            assert_int_equal(mkdir(garden_path(&garden, rows[i].folders[n]), 0777), 0);
+            snprintf(file, sizeof file, "%s/a.png", rows[i].folders[n]);
+            garden_write(&garden, file, "");
+        }
+        const struct source_spec spec = {.format = "folder", .path = garden.root};
+        assert_int_equal(dataset_open(&dataset, "d", &spec), 0);
+        assert_int_equal(dataset.source->classes, n);
+        assert_int_equal(dataset.class_names != NULL, rows[i].told);
+        for (uint32_t c = 0; rows[i].told && c < n; c++)
+            assert_string_equal(dataset.class_names[c], rows[i].folders[c]);
+        dataset_done(&dataset);
+        garden_done(&garden);
+    }
+}
+
 static void test_faults(void **state)
 {
     (void)state;
@@ -67,6 +102,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_open),
+        cmocka_unit_test(test_class_names),
         cmocka_unit_test(test_faults),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,7 +40,9 @@ static int setup(void **state)
         return -1;
     recipe_eval_spec(&recipe, "flowers", &spec);
     endpoints = recipe.data.loaders;
+    static const char *const names[] = {"cat", "dog", "caf\xc3\xa9"};
     peer.endpoint = endpoint;
+    peer.class_names = names;
     peer.samples = SAMPLES;
     peer.server_epoch = 5;
     peer_start(&peer);
@@ -91,6 +93,8 @@ static void test_all_in_order(void **state)
     assert_int_equal(f.n, SAMPLES);
     assert_int_equal(f.d, model_features(model));
     assert_int_equal(f.classes, 3); /* as the peer says */
+    assert_string_equal(f.class_names[0], "cat");
+    assert_string_equal(f.class_names[2], "caf\xc3\xa9");
     assert_int_equal(f.substituted, 0);
     assert_int_equal(seen.n, 3);
     assert_int_equal(seen.first[2], 8);
@@ -111,6 +115,7 @@ static void test_all_in_order(void **state)
         assert_true(again[i] == f.x[8 * f.d + i]);
     features_done(&f);
     assert_null(f.x);
+    assert_null(f.class_names);
 }
 
 static void test_refusal_ends_it(void **state)

@@ -179,6 +179,8 @@ static void welcomes(uint32_t loader, uint64_t server_epoch)
     says(loader, NULL);
 }
 
+static const char *names_of[2]; /* what each calls its only class; NULL: it does not tell */
+
 static void opens(uint32_t loader)
 {
     assert_int_equal(last(loader)->type, WIRE_OPEN_SESSION);
@@ -188,6 +190,8 @@ static void opens(uint32_t loader)
     message.session_opened.samples = SAMPLES;
     message.session_opened.batches = BATCHES;
     message.session_opened.classes = 1;
+    if (names_of[loader])
+        message.session_opened.class_names = &names_of[loader];
     says(loader, NULL);
 }
 
@@ -248,6 +252,35 @@ static void expect(uint32_t index)
     assert_int_equal(batch.header->index, index);
     assert_int_equal(batch.model.run[0].pixels[PIXELS - 1], index);
     fetch_release(fetch, &batch);
+}
+
+/* Names are no part of what loaders must agree on; the first one's are kept, whatever comes. */
+static void test_names_of_the_first(void **state)
+{
+    static const struct {
+        const char *first, *second;
+    } rows[] = {{"cat", "Katze"}, {"cat", NULL}, {NULL, "Katze"}};
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+        begin(2, 2);
+        names_of[0] = rows[i].first;
+        names_of[1] = rows[i].second;
+        ready(0, 101);
+        ready(1, 101.1);
+        assert_true(fetch_settled(fetch));
+        const struct wire_message get = *last(0);
+        assert_int_equal(get.type, WIRE_GET_BATCH);
+        answers(0, &get); /* other messages have had the memory of that one since */
+        turn(101.2);
+        const char *const *names = fetch_info(fetch)->class_names;
+        if (rows[i].first)
+            assert_string_equal(names[0], "cat");
+        else
+            assert_null(names);
+        teardown(state);
+        setup(state);
+    }
+    names_of[0] = names_of[1] = NULL;
+    begin(1, 1);
 }
 
 /* The first loader waits a second for the second, then begins alone. */
@@ -407,8 +440,9 @@ static void test_away(void **state)
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-    const struct CMUnitTest tests[] = {
-        TEST(test_settles),  TEST(test_another_session), TEST(test_order), TEST(test_deadline),
-        TEST(test_back_off), TEST(test_disconnect),      TEST(test_away)};
+    const struct CMUnitTest tests[] = {TEST(test_settles),         TEST(test_names_of_the_first),
+                                       TEST(test_another_session), TEST(test_order),
+                                       TEST(test_deadline),        TEST(test_back_off),
+                                       TEST(test_disconnect),      TEST(test_away)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -128,7 +128,12 @@ static void test_open_session(void **state)
     assert_int_equal(out.session_opened.batches, 250);
     assert_int_equal(out.session_opened.classes, 10);
     assert_int_equal(out.session_opened.fingerprint[5], 0x55);
+    assert_null(out.session_opened.class_names); /* there are none */
+    const char *names[10] = {"cat"};
+    session->dataset->class_names = names;
     assert_ptr_equal(open_session(), session);
+    assert_ptr_equal(out.session_opened.class_names, names);
+    session->dataset->class_names = NULL;
     static const struct {
         const char *dataset;
         uint32_t batch;
