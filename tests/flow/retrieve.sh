@@ -84,4 +84,26 @@ sed 's|<code>[^<]*|<code>|g' "$dir/sets/index.html" | cmp -s "$dir/files.html" -
 retrieve "$dir/recipe.yaml" --backbone "$backbone" --bank "$dir/train.safetensors" --queries "$dir/flowers/test" \
     --out "$dir/mixed" --random 5 --seed 9 || { cat "$dir/err"; fail 'a file and a dataset'; }
 sed 's|<code>[^<]*|<code>|g' "$dir/mixed/index.html" | cmp -s "$dir/files.html" - || fail 'other pictures'
+
+# The classes' names go from the folders through the loader into the file and onto the page, as text: whatever they
+# are, they are no markup; and names that may not be told are not told, numbers stand alone.
+kind=$(ls "$dir/flowers/test" | LC_ALL=C sort | head -n 1)
+names=$(head -c 8192 "$dir/test.safetensors" | grep -a -o '"class_names":"[^]]*\]' | tr -d '\\')
+[ "$names" = "\"class_names\":\"[$(ls "$dir/flowers/test" | LC_ALL=C sort | sed 's/.*/"&"/' | paste -s -d ,)]" ] ||
+    fail "the file's names are $names"
+grep -o '<bdi>[^<]*' "$dir/files/index.html" | cut -c 6- | LC_ALL=C sort -u >"$dir/shown"
+ls "$dir/flowers/test" | LC_ALL=C sort | LC_ALL=C comm -13 - "$dir/shown" | grep . && fail 'names that no class has'
+[ "$(grep -o '<bdi>' "$dir/files/index.html" | wc -l)" -eq "$(grep -o '<figcaption>' "$dir/files/index.html" | wc -l)" ] ||
+    fail 'a picture without its name'
+hostile='!<script>alert("1")&'
+mv "$dir/flowers/test/$kind" "$dir/flowers/test/$hostile"
+retrieve "$dir/recipe.yaml" --backbone "$backbone" --bank "$dir/train.safetensors" --queries "$dir/flowers/test" \
+    --out "$dir/hostile" --query 0 || { cat "$dir/err"; fail 'a hostile name'; }
+grep -q -F '<bdi>!&lt;script&gt;alert(&quot;1&quot;)&amp;</bdi>' "$dir/hostile/index.html" || fail 'not as text'
+if grep -q -i '<script' "$dir/hostile/index.html"; then fail 'a name is markup'; fi
+escape=$(printf '!\033[2J')
+mv "$dir/flowers/test/$hostile" "$dir/flowers/test/$escape"
+"$evaluate" features "$dir/recipe.yaml" --backbone "$backbone" --images "$dir/flowers/test" --out "$dir/untold.safetensors" \
+    >/dev/null 2>"$dir/err" || { cat "$dir/err"; fail 'features'; }
+if head -c 8192 "$dir/untold.safetensors" | grep -a -q class_names; then fail 'tells a name that steers a terminal'; fi
 echo 'retrieve: ok'

@@ -222,11 +222,63 @@ static void test_page(void **state)
     retrieval_done(&r);
 }
 
+/* Names of anybody's making: on the page they are text, on the sheet a line of their own, which
+ * keeps to its cell. */
+static void test_names(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"<script>\"a\" & 'b'",
+                                        "a name that is by far too long for it"};
+    char folder[] = "/tmp/augstream-test-XXXXXX", path[64], *page;
+    size_t len;
+    struct retrieval r = both(3);
+    r.n_rows = 1; /* row 0: neighbours of label 0, 1, 0 */
+    struct canvas without = {0}, with = {0};
+    assert_int_equal(retrieval_find(&r, ops, NULL, NULL), 0);
+    assert_int_equal(retrieval_sheet_init(&r, &without), 0);
+    retrieval_sheet_draw(&r, &without);
+    bed.bank.f.class_names = bed.queries.f.class_names = names;
+    assert_non_null(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/p.html", folder);
+    assert_int_equal(retrieval_page(&r, path), 0);
+    assert_int_equal(file_read(path, 1 << 24, &page, &len), 0);
+    static const char escaped[] = "&lt;script&gt;&quot;a&quot; &amp; &#39;b&#39;";
+    assert_int_equal(times(page, "<script"), 0);
+    assert_int_equal(times(page, escaped), 2 * 3); /* in alt, and under the picture */
+    assert_int_equal(times(page, "label 1<br><bdi>a name that is by far too long for it</bdi>"), 1);
+    assert_int_equal(times(page, "row 1, label 1 (a name that is by far too long for it), cosine"),
+                     1);
+    free(page);
+    unlink(path);
+    rmdir(folder);
+
+    assert_int_equal(retrieval_sheet_init(&r, &with), 0);
+    retrieval_sheet_draw(&r, &with);
+    assert_int_equal(with.w, without.w);
+    assert_true(with.h > without.h);
+    /* What is new lies under the words that were there, inside the cells. */
+    size_t ink = 0, between = 0;
+    for (uint32_t y = without.h - 12; y < with.h; y++)
+        for (uint32_t x = 0; x < with.w; x++) {
+            const uint8_t *p = with.rgb + 3 * ((size_t)y * with.w + x);
+            const bool marked = p[0] < 0xF0;
+            const uint32_t cell = 12 + 136 + 24 + 136; /* where the first neighbour's ends */
+            ink += marked;
+            between += marked && x >= cell + 12 + 136 && x < cell + 12 + 136 + 12;
+        }
+    assert_true(ink > 100);
+    assert_int_equal(between, 0);
+    canvas_done(&with);
+    canvas_done(&without);
+    retrieval_done(&r);
+    bed.bank.f.class_names = bed.queries.f.class_names = NULL;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_precision), cmocka_unit_test(test_cuts), cmocka_unit_test(test_draw),
-        cmocka_unit_test(test_sheet),     cmocka_unit_test(test_page),
+        cmocka_unit_test(test_sheet),     cmocka_unit_test(test_page), cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -38,7 +38,7 @@ static int teardown(void **state)
 struct parts {
     float x[N * D], boxes[N * 4];
     int64_t labels[N], samples[N], n, n_labels, wide;
-    const char *classes, *mean, *without;
+    const char *classes, *mean, *without, *names;
     bool no_boxes;
 };
 
@@ -79,6 +79,8 @@ static void put(const struct parts *p)
                              0);
     if (p->classes)
         assert_int_equal(safetensors_meta(out, "classes", p->classes), 0);
+    if (p->names)
+        assert_int_equal(safetensors_meta(out, "class_names", p->names), 0);
     if (p->mean)
         assert_int_equal(safetensors_meta(out, "mean", p->mean), 0);
     assert_int_equal(safetensors_write(out, path), 0);
@@ -124,6 +126,51 @@ static void test_reads(void **state)
     assert_int_equal(t.f.classes, 3);
     assert_null(t.boxes);
     table_done(&t);
+}
+
+static void test_names(void **state)
+{
+    (void)state;
+    struct parts p = good();
+    struct table t = {.name = ""};
+    char words[TABLE_CLASS_MAX];
+    put(&p);
+    assert_int_equal(table_read(path, &t), 0);
+    assert_null(table_class(&t, 2)); /* not told */
+    assert_string_equal(table_class_words(&t, 2, words), "2");
+    table_done(&t);
+
+    p.names = "[\"cat\", \"d\", \"a \\\"b\\\" <c>\", \"caf\\u00e9\", \"9\"]";
+    put(&p);
+    for (int i = 0; i < 2; i++) { /* and once more as we write them */
+        assert_int_equal(table_read(path, &t), 0);
+        assert_string_equal(table_class(&t, 0), "cat");
+        assert_string_equal(table_class(&t, 2), "a \"b\" <c>");
+        assert_string_equal(table_class(&t, 3), "caf\xc3\xa9");
+        assert_string_equal(table_class_words(&t, 4, words), "4 (9)");
+        assert_null(table_class(&t, 5));
+        assert_null(table_class(&t, -1));
+        assert_int_equal(table_write(&t, NULL, 0, path), 0);
+        table_done(&t);
+    }
+
+    static const char *const wrong[] = {"[\"a\", \"b\", \"c\", \"d\"]",
+                                        "{}",
+                                        "7",
+                                        "",
+                                        "[\"a\"",
+                                        "[]",
+                                        "[\"a\\u0000\", \"b\", \"c\", \"d\", \"e\"]"};
+    for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
+        p.names = wrong[i];
+        refused(&p, -EBADMSG, "class_names is no JSON array of 5 texts");
+    }
+    p.names = "[\"a\", \"b\", 3, \"d\", \"e\"]";
+    refused(&p, -EBADMSG, "class 2: no text");
+    p.names = "[\"a\", \"\", \"c\", \"d\", \"e\"]";
+    refused(&p, -EBADMSG, "class 1: a name has 1 to 255 bytes");
+    p.names = "[\"a\", \"b\", \"c\", \"d\", \"\\u001b[2J\"]";
+    refused(&p, -EBADMSG, "class 4: has a control character");
 }
 
 static void test_not_finite(void **state)
@@ -233,9 +280,10 @@ static void test_writes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reads),  cmocka_unit_test(test_not_finite),
-        cmocka_unit_test(test_shapes), cmocka_unit_test(test_labels),
-        cmocka_unit_test(test_boxes),  cmocka_unit_test(test_writes),
+        cmocka_unit_test(test_reads),      cmocka_unit_test(test_names),
+        cmocka_unit_test(test_not_finite), cmocka_unit_test(test_shapes),
+        cmocka_unit_test(test_labels),     cmocka_unit_test(test_boxes),
+        cmocka_unit_test(test_writes),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -143,13 +143,15 @@ static int one_class_check(const struct table *t)
     for (size_t i = 1; i < t->f.n; i++)
         if (t->f.labels[i] != t->f.labels[0])
             return 0;
-    return err_set(-EBADMSG, "%s: all %zu rows are of class %lld: there is nothing to tell apart",
-                   t->name, t->f.n, (long long)t->f.labels[0]);
+    char class[TABLE_CLASS_MAX];
+    return err_set(-EBADMSG, "%s: all %zu rows are of class %s: there is nothing to tell apart",
+                   t->name, t->f.n, table_class_words(t, t->f.labels[0], class));
 }
 
 /* Each class of another set must be one that the classifier has seen. */
 static int classes_check(const struct table *train, const struct table *other)
 {
+    char class[TABLE_CLASS_MAX];
     auto_free size_t *seen = calloc((size_t)train->f.classes + 1, sizeof *seen);
     if (!seen)
         return err_set(-ENOMEM, "out of memory");
@@ -157,8 +159,9 @@ static int classes_check(const struct table *train, const struct table *other)
         seen[train->f.labels[i]]++;
     for (size_t i = 0; i < other->f.n; i++)
         if (!seen[other->f.labels[i]])
-            return err_set(-EBADMSG, "%s: row %zu is of class %lld, of which %s has no row",
-                           other->name, i, (long long)other->f.labels[i], train->name);
+            return err_set(-EBADMSG, "%s: row %zu is of class %s, of which %s has no row",
+                           other->name, i, table_class_words(other, other->f.labels[i], class),
+                           train->name);
     return 0;
 }
 

@@ -27,7 +27,7 @@ static const char style[] =
     ".same img{border-color:var(--same)}\n"
     ".other img{border-color:var(--other);border-style:dashed}\n"
     "figcaption{font-size:.85rem;line-height:1.35;margin-top:.3rem;"
-    "font-variant-numeric:tabular-nums}\n"
+    "font-variant-numeric:tabular-nums;overflow-wrap:anywhere}\n"
     ".same b{color:var(--same)} .other b{color:var(--other)}\n"
     "@media(max-width:40rem){.query{grid-template-columns:1fr}"
     ".query>figure{max-width:6rem}"
@@ -50,14 +50,29 @@ static int put_image(const struct views *v, size_t row, const char *alt, FILE *o
     return 0;
 }
 
+/* The number, and the name of anybody's making, which keeps to its own direction. */
+static void put_label(const struct table *t, int64_t label, FILE *out)
+{
+    const char *name = table_class(t, label);
+    fprintf(out, "label %" PRId64, label);
+    if (!name)
+        return;
+    fputs("<br><bdi>", out);
+    html_text(name, out);
+    fputs("</bdi>", out);
+}
+
 static int put_query(const struct retrieval *r, size_t query, FILE *out)
 {
     const int64_t label = r->queries->f.labels[query];
-    char alt[96];
-    snprintf(alt, sizeof alt, "query: row %zu, label %" PRId64, query, label);
+    char alt[96 + TABLE_CLASS_MAX], class[TABLE_CLASS_MAX];
+    snprintf(alt, sizeof alt, "query: row %zu, label %s", query,
+             table_class_words(r->queries, label, class));
     fputs("<figure>", out);
     int rc = put_image(r->query_views, query, alt, out);
-    fprintf(out, "<figcaption>query<br>label %" PRId64 "</figcaption></figure>\n", label);
+    fputs("<figcaption>query<br>", out);
+    put_label(r->queries, label, out);
+    fputs("</figcaption></figure>\n", out);
     return rc;
 }
 
@@ -66,15 +81,15 @@ static int put_neighbour(const struct retrieval *r, size_t query, const struct n
 {
     const int64_t label = r->bank->f.labels[n->row];
     const bool match = retrieval_match(r, query, n->row);
-    char alt[128];
-    snprintf(alt, sizeof alt, "neighbour %zu: row %u, label %" PRId64 ", cosine %.4f, %s label",
-             place, n->row, label, (double)n->cosine, match ? "the same" : "another");
+    char alt[128 + TABLE_CLASS_MAX], class[TABLE_CLASS_MAX];
+    snprintf(alt, sizeof alt, "neighbour %zu: row %u, label %s, cosine %.4f, %s label", place,
+             n->row, table_class_words(r->bank, label, class), (double)n->cosine,
+             match ? "the same" : "another");
     fprintf(out, "<li><figure class=\"%s\">", match ? "same" : "other");
     int rc = put_image(r->bank_views, n->row, alt, out);
-    fprintf(out,
-            "<figcaption><b>%s</b> %.4f<br>label %" PRId64
-            "<br><span class=\"soft\">row %u</span></figcaption></figure></li>\n",
-            match ? "=" : "\xe2\x89\xa0", (double)n->cosine, label, n->row);
+    fprintf(out, "<figcaption><b>%s</b> %.4f<br>", match ? "=" : "\xe2\x89\xa0", (double)n->cosine);
+    put_label(r->bank, label, out);
+    fprintf(out, "<br><span class=\"soft\">row %u</span></figcaption></figure></li>\n", n->row);
     return rc;
 }
 

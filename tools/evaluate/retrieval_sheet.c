@@ -14,7 +14,8 @@ enum {
     APART = 2 * GAP, /* the query from its neighbours */
     SMALL = 128,     /* views of at most half of it are zoomed up to it */
     MARK = 16,
-    TEXT = 2, /* zoom of the words */
+    LINES = 3, /* of words under a picture */
+    TEXT = 2,  /* zoom of the words */
     LINE = (CANVAS_TEXT_H + 2) * TEXT,
     WORD_W = 10 * CANVAS_TEXT_W * TEXT,  /* room for "label 1234" */
     TITLE_W = 64 * CANVAS_TEXT_W * TEXT, /* and for the three lines above all */
@@ -30,6 +31,7 @@ enum {
 struct plan {
     uint32_t picture;        /* with its border, at most */
     uint32_t cell_w, cell_h; /* with the words under it */
+    uint32_t lines;          /* of these */
     uint32_t w, h;           /* of the sheet */
 };
 
@@ -43,14 +45,16 @@ static uint32_t side_of(const struct views *v)
     return (uint32_t)v->side * zoom_of(v);
 }
 
-/* The words under a picture. */
+/* The words under a picture; the last line is the class's name, where a set knows any. */
 struct words {
-    char line[2][48];
+    char line[LINES][CLASS_NAME_MAX];
 };
 
 static struct words words_of(const struct table *t, size_t row, const float *cosine)
 {
     struct words w;
+    const char *name = table_class(t, t->f.labels[row]);
+    snprintf(w.line[2], sizeof w.line[2], "%s", name ? name : "");
     if (cosine)
         snprintf(w.line[0], sizeof w.line[0], "%.4f", (double)*cosine);
     else
@@ -64,7 +68,8 @@ static struct plan plan_of(const struct retrieval *r)
     const uint32_t a = side_of(r->query_views), b = side_of(r->bank_views), side = a > b ? a : b;
     struct plan p = {.picture = side + 2 * BORDER};
     p.cell_w = p.picture > WORD_W ? p.picture : WORD_W;
-    p.cell_h = p.picture + GAP / 2 + 2 * LINE;
+    p.lines = r->queries->f.class_names || r->bank->f.class_names ? LINES : LINES - 1;
+    p.cell_h = p.picture + GAP / 2 + p.lines * LINE;
     p.w = GAP + (uint32_t)(r->k + 1) * (p.cell_w + GAP) + APART - GAP;
     p.w = p.w > TITLE_W + 2 * GAP ? p.w : TITLE_W + 2 * GAP;
     p.h = TOP + (uint32_t)r->n_rows * (p.cell_h + GAP);
@@ -93,10 +98,23 @@ static void put(struct canvas *c, const struct plan *p, const struct canvas_rect
                 colour == GREEN ? "=" : "x");
 }
 
-static void put_words(struct canvas *c, const struct plan *p, const struct canvas_rect *cell,
-                      const struct words *w)
+/* To what a cell has room for; dots stand for the rest. */
+static void cut(char *line, uint32_t room)
 {
-    for (uint32_t i = 0; i < 2; i++)
+    static const char dots[] = "..";
+    if (canvas_text_w(line, TEXT) <= room)
+        return;
+    for (size_t len = strlen(line);
+         len > 0 && canvas_text_w(line, TEXT) + (sizeof dots - 1) * CANVAS_TEXT_W * TEXT > room;)
+        line[--len] = 0;
+    memcpy(line + strlen(line), dots, sizeof dots);
+}
+
+static void put_words(struct canvas *c, const struct plan *p, const struct canvas_rect *cell,
+                      struct words *w)
+{
+    cut(w->line[LINES - 1], p->cell_w);
+    for (uint32_t i = 0; i < p->lines; i++)
         canvas_text(c, cell->x, cell->y + (int32_t)(p->picture + GAP / 2 + i * LINE), TEXT,
                     i ? SOFT : INK, w->line[i]);
 }

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,6 +65,14 @@ static int check_boxes(const struct table *t)
     return 0;
 }
 
+static int check_names(const struct table *t)
+{
+    for (uint32_t c = 0; t->f.class_names && c < t->f.classes; c++)
+        if (class_name_check(-EBADMSG, c, t->f.class_names[c]) < 0)
+            return err_set(-EBADMSG, "%s: %s", t->name, err_text());
+    return 0;
+}
+
 static int check(const struct table *t)
 {
     int rc = check_features(t);
@@ -71,7 +80,7 @@ static int check(const struct table *t)
         rc = check_labels(t);
     if (!rc)
         rc = check_boxes(t);
-    return rc;
+    return rc ? rc : check_names(t);
 }
 
 int table_labelled(const struct table *t)
@@ -81,6 +90,20 @@ int table_labelled(const struct table *t)
             return err_set(-EBADMSG, "%s: row %zu (sample %" PRId64 ") has no label", t->name, i,
                            t->f.samples[i]);
     return 0;
+}
+
+const char *table_class(const struct table *t, int64_t label)
+{
+    const bool known = t->f.class_names && label >= 0 && label < (int64_t)t->f.classes;
+    return known ? t->f.class_names[label] : NULL;
+}
+
+const char *table_class_words(const struct table *t, int64_t label, char ret[TABLE_CLASS_MAX])
+{
+    const char *name = table_class(t, label);
+    snprintf(ret, TABLE_CLASS_MAX, "%" PRId64 "%s%s%s", label, name ? " (" : "", name ? name : "",
+             name ? ")" : "");
+    return ret;
 }
 
 /* --- reading --- */
@@ -138,6 +161,33 @@ static int read_count(const struct safetensors *st, const struct table *t, const
     return 0;
 }
 
+/* A JSON array of one text a class; what the texts may be is check's. */
+static int read_names(const struct safetensors *st, struct table *t)
+{
+    const char *text = safetensors_get_meta(st, "class_names");
+    if (!text)
+        return 0;
+    json_t *list = json_loads(text, 0, NULL);
+    const size_t n = json_array_size(list); /* 0 of what is no array */
+    int rc = 0;
+    const char **names auto_free = calloc(n + 1, sizeof *names);
+    if (!names)
+        rc = err_set(-ENOMEM, "%s: out of memory: %zu names", t->name, n);
+    else if (n != t->f.classes || n == 0)
+        rc = err_set(-EBADMSG,
+                     "%s: metadata class_names is no JSON array of %" PRIu32 " texts, one a class",
+                     t->name, t->f.classes);
+    for (size_t i = 0; !rc && i < n; i++) {
+        names[i] = json_string_value(json_array_get(list, i));
+        if (!names[i])
+            rc = err_set(-EBADMSG, "%s: metadata class_names: class %zu: no text", t->name, i);
+    }
+    if (!rc)
+        rc = features_name(&t->f, names);
+    json_decref(list);
+    return rc;
+}
+
 static int read_meta(const struct safetensors *st, struct table *t)
 {
     int64_t last = -1;
@@ -178,6 +228,8 @@ static int read_all(const struct safetensors *st, struct table *t)
     if (!rc)
         rc = read_meta(st, t);
     if (!rc)
+        rc = read_names(st, t);
+    if (!rc)
         rc = check(t);
     return rc;
 }
@@ -201,6 +253,18 @@ int table_read(const char *path, struct table *ret)
 
 /* --- writing --- */
 
+static int add_names(struct safetensors_out *out, const struct table *t)
+{
+    json_t *list = json_array();
+    bool fine = list;
+    for (uint32_t c = 0; fine && c < t->f.classes; c++)
+        fine = json_array_append_new(list, json_string(t->f.class_names[c])) == 0;
+    char *text auto_free = fine ? json_dumps(list, JSON_COMPACT) : NULL;
+    json_decref(list);
+    return text ? safetensors_meta(out, "class_names", text)
+                : err_set(-ENOMEM, "out of memory: names of %" PRIu32 " classes", t->f.classes);
+}
+
 static int add_meta(struct safetensors_out *out, const struct table *t)
 {
     char text[96];
@@ -208,6 +272,8 @@ static int add_meta(struct safetensors_out *out, const struct table *t)
     int rc = safetensors_meta(out, "classes", text);
     if (!rc)
         rc = safetensors_meta(out, "dataset", t->name);
+    if (!rc && t->f.class_names)
+        rc = add_names(out, t);
     snprintf(text, sizeof text, "%zu", t->f.substituted);
     if (!rc)
         rc = safetensors_meta(out, "substituted", text);

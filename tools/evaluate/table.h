@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* table: a set's features with all that a score needs: labels, samples, boxes. On disk it is
  * features.safetensors: `features` F32 [N,D], `labels` I64 [N], `samples` I64 [N] and, where the
- * set has boxes, `boxes` F32 [N,4]; metadata classes, dataset, substituted and, of those that were
- * extracted here, mean and std. docs/evaluate.md tells whoever makes such a file elsewhere. */
+ * set has boxes, `boxes` F32 [N,4]; metadata classes, dataset, substituted; class_names, a JSON
+ * array, where the loader told them; and, of those that were extracted here, mean and std.
+ * docs/evaluate.md tells whoever makes such a file elsewhere. */
 #ifndef AUGSTREAM_TOOLS_EVALUATE_TABLE_H
 #define AUGSTREAM_TOOLS_EVALUATE_TABLE_H
 
+#include "common/class_names.h"
 #include "trainer/extract.h"
 
 enum {
-    TABLE_NAME_MAX = 1024,       /* bytes with the NUL */
-    TABLE_ROWS_MAX = 1 << 28,    /* N */
-    TABLE_FEATURES_MAX = 1 << 16 /* D */
+    TABLE_NAME_MAX = 1024,        /* bytes with the NUL */
+    TABLE_ROWS_MAX = 1 << 28,     /* N */
+    TABLE_FEATURES_MAX = 1 << 16, /* D */
+    TABLE_CLASS_MAX = CLASS_NAME_MAX + 32,
 };
 
 /* Zero-initialise; table_done frees. */
@@ -24,8 +27,9 @@ struct table {
 };
 
 /* -ENOENT / -EACCES; -ENODATA for no rows; -EBADMSG naming file, row and column of a value that is
- * not finite, a label that is not below the classes, a box that is not inside the view, or a tensor
- * that is missing or does not fit the others. Classes: the metadata, else the largest label + 1. */
+ * not finite, a label that is not below the classes, a box that is not inside the view, a class's
+ * name that class_name_check refuses, or a tensor that is missing or does not fit the others.
+ * Classes: the metadata, else the largest label + 1. */
 int table_read(const char *path, struct table *ret);
 
 /* All of the table; views: the pixels that were seen, [n][side][side][3], or NULL. Tmp, fsync,
@@ -34,6 +38,10 @@ int table_write(const struct table *table, const uint8_t *views, int64_t side, c
 
 /* -EBADMSG naming the first row that has no label. */
 int table_labelled(const struct table *table);
+
+/* What the class is called, or NULL. And "3 (cat)", or "3" where that is not known; returns ret. */
+const char *table_class(const struct table *table, int64_t label);
+const char *table_class_words(const struct table *table, int64_t label, char ret[TABLE_CLASS_MAX]);
 
 void table_done(struct table *table);
 
