@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # dataset: `augstream-inspect dataset` tells what lies there: classes, sizes, boxes, and each bad image by
 # its name and fault, damage at the very bottom of a picture too; through a loader that others use it tells
-# the same in numbers. Sets that are empty, of one image, all bad or nearly so are answered for, and so is
+# the same but for the images' names. Sets that are empty, of one image, all bad or nearly so are answered for, and so is
 # a signal.
 #   dataset.sh LOADERD INSPECT SYNTH
 set -eu
@@ -114,10 +114,12 @@ assert zoo["sizes"]["distinct"] == len(set(sizes))
 for row in zoo["sizes"]["common"]:
     assert sizes.count((row["width"], row["height"])) == row["images"], row
 
-# Another's loader: the same, but for what only names tell.
+# Another's loader: the same, but for what only the images' names tell.
 for key in ("fingerprint", "images", "good", "bad", "faults", "sizes", "unlabelled"):
     assert end[key] == zoo[key], key
-assert [c["images"] for c in end["classes"]] == [c["images"] for c in zoo["classes"]]
+for key in ("label", "name", "images"):
+    assert [c[key] for c in end["classes"]] == [c[key] for c in zoo["classes"]], key
+assert all(c["bad"] is None for c in end["classes"])
 assert [(b["sample"], b["fault"]) for b in end["bad_images"]] == \
     [(b["sample"], b["fault"]) for b in zoo["bad_images"]]
 assert all(b["name"] is None and b["reason"] is None and b["label"] is None for b in end["bad_images"])

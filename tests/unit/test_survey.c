@@ -306,7 +306,31 @@ static void test_table(void **state)
     survey_done(&s);
 }
 
-/* An endpoint tells no names, and of bad images no labels. */
+/* A loader's names, where there is no source; and the source's before them. */
+static void test_told_names(void **state)
+{
+    (void)state;
+    struct survey s = {0};
+    const struct survey_about endpoint = {.name = "flowers"};
+    char second[] = "rose";
+    const char *const names[] = {"0", second, "a <\"lily\">"};
+    seen(&s);
+    assert_int_equal(survey_name(&s, NULL), 0);
+    assert_null(s.class_names);
+    assert_int_equal(survey_name(&s, names), 0);
+    memset(second, 'x', 4); /* it was a loan */
+    auto_free char *text = told(&s, &endpoint, false);
+    assert_non_null(strstr(text, "     1  rose                 6  100.0 %  #####"));
+    assert_non_null(strstr(text, "     0                       0    0.0 %")); /* says no more */
+    auto_free char *own = told(&s, &about, false);
+    assert_non_null(strstr(own, "     1  ro?se "));
+    auto_free char *object = told(&s, &endpoint, true);
+    assert_non_null(strstr(object, "\"a <\\\"lily\\\">\""));
+    survey_done(&s);
+    assert_null(s.class_names);
+}
+
+/* An old endpoint tells no names, and any of bad images no labels. */
 static void test_nameless(void **state)
 {
     (void)state;
@@ -393,11 +417,11 @@ static void test_many_classes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_counts),       cmocka_unit_test(test_ranges),
-        cmocka_unit_test(test_words),        cmocka_unit_test(test_other_words),
-        cmocka_unit_test(test_table),        cmocka_unit_test(test_nameless),
-        cmocka_unit_test(test_json),         cmocka_unit_test(test_list),
-        cmocka_unit_test(test_many_classes),
+        cmocka_unit_test(test_counts),     cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_words),      cmocka_unit_test(test_other_words),
+        cmocka_unit_test(test_table),      cmocka_unit_test(test_nameless),
+        cmocka_unit_test(test_told_names), cmocka_unit_test(test_json),
+        cmocka_unit_test(test_list),       cmocka_unit_test(test_many_classes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

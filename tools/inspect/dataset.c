@@ -66,7 +66,8 @@ const struct usage inspect_dataset_usage = {
         "each class has and whether classes are out of balance, images without a label, boxes, "
         "how large images are, and which are bad and why. Every image is decoded whole.\n\n"
         "ENDPOINT is a loader's, tcp://HOST:PORT or ipc://PATH, and NAME a dataset that it serves; "
-        "a loader tells numbers, not names. PATH is a dataset on this machine, for which a private "
+        "of names it tells the classes' alone. PATH is a dataset on this machine, for which a "
+        "private "
         "loader is started: a class folder, a manifest (.csv), a tar, a folder of CIFAR's or "
         "STL10's files.",
     .options = rows,

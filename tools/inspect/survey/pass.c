@@ -118,6 +118,8 @@ static int stretch(struct pass *p, uint32_t batch, uint32_t window, uint64_t end
     if (!rc && !p->s->of_class) {
         const struct recv_info *info = recv_info(recv);
         rc = survey_begin(p->s, info->samples, info->classes, info->fingerprint);
+        if (!rc)
+            rc = survey_name(p->s, info->class_names);
         progress_begin(&p->line, p->config->label, info->samples);
     }
     if (!rc)

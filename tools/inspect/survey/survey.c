@@ -3,6 +3,7 @@
  * nor what a sample is called. */
 #include "tools/inspect/survey/survey.h"
 
+#include "common/class_names.h"
 #include "common/err.h"
 
 #include <errno.h>
@@ -26,8 +27,20 @@ int survey_begin(struct survey *s, uint64_t samples, uint32_t classes,
     return 0;
 }
 
+int survey_name(struct survey *s, const char *const *names)
+{
+    if (!names)
+        return 0;
+    void *memory = malloc(class_names_bytes(names, s->classes));
+    if (!memory)
+        return err_set(-ENOMEM, "out of memory: names of %u classes", s->classes);
+    s->class_names = class_names_lay(memory, names, s->classes);
+    return 0;
+}
+
 void survey_done(struct survey *s)
 {
+    free((void *)s->class_names);
     for (size_t i = 0; i < s->n_bad; i++)
         free(s->bad[i].reason);
     free(s->bad);

@@ -24,8 +24,9 @@ struct survey_size {
 
 /* Zero-initialise; survey_done frees. Counts are of good images. */
 struct survey {
-    uint64_t samples; /* of the dataset, good and bad */
-    uint32_t classes; /* of the dataset */
+    uint64_t samples;               /* of the dataset, good and bad */
+    uint32_t classes;               /* of the dataset */
+    const char *const *class_names; /* [classes], as the loader told them; NULL: not told. Ours */
     uint8_t fingerprint[DIGEST_BYTES];
     uint64_t good;
     uint64_t *of_class;       /* [classes] */
@@ -43,6 +44,9 @@ struct survey {
 /* -ENOMEM. */
 int survey_begin(struct survey *s, uint64_t samples, uint32_t classes,
                  const uint8_t fingerprint[DIGEST_BYTES]);
+
+/* Keeps a copy of what the loader calls the classes, once begun; NULL: nothing. -ENOMEM. */
+int survey_name(struct survey *s, const char *const *names);
 
 /* One batch, whose positions hold what is scheduled there or say who stands in. -ENOMEM. */
 int survey_add(struct survey *s, const struct wire_batch *batch);
@@ -107,7 +111,7 @@ int survey_explain_all(struct survey *s, const struct survey_words *words);
 
 struct survey_about {
     const char *name, *format;   /* format: NULL where it is a loader's affair */
-    const struct source *source; /* names, and the labels of bad images; or NULL */
+    const struct source *source; /* names, before the loader's, and labels of bad images; or NULL */
     const char *error;           /* why not all was seen; or NULL */
 };
 void survey_tell(const struct survey *s, const struct survey_about *about, FILE *out);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* tell: takes a survey, gives a table for eyes, JSON for programs, a list of bad images. Names come
- * from files: none may steer the terminal. */
+ * from files and from peers: none may steer the terminal. */
 #include "tools/inspect/survey/survey.h"
 
 #include "common/auto.h"
@@ -146,12 +146,14 @@ static struct class_row *class_rows(const struct survey *s, const struct survey_
     return rows;
 }
 
-static const char *class_name(const struct survey_about *about, uint32_t label)
+/* NULL: not known. */
+static const char *class_name(const struct survey *s, const struct survey_about *about,
+                              uint32_t label)
 {
     const struct source *source = about->source;
-    return source && source->class_name && label < source->classes
-               ? source->class_name(source, label)
-               : NULL;
+    if (source && source->class_name && label < source->classes)
+        return source->class_name(source, label);
+    return s->class_names && label < s->classes ? s->class_names[label] : NULL;
 }
 
 /* How the rows of the table are laid out. */
@@ -165,7 +167,7 @@ static struct class_table table_of(const struct survey *s, const struct survey_a
 {
     struct class_table t = {.bad = about->source && s->n_bad};
     for (uint32_t c = 0; c < s->classes; c++) {
-        const char *name = class_name(about, c);
+        const char *name = class_name(s, about, c);
         const int len = name ? (int)strnlen(name, NAMES_MAX) + 2 : 0;
         t.names = len > t.names ? len : t.names;
         t.largest = s->of_class[c] > t.largest ? s->of_class[c] : t.largest;
@@ -176,7 +178,7 @@ static struct class_table table_of(const struct survey *s, const struct survey_a
 static void tell_class(const struct survey *s, const struct survey_about *about,
                        const struct class_table *t, const struct class_row *row, FILE *out)
 {
-    const char *name = class_name(about, row->label);
+    const char *name = class_name(s, about, row->label);
     char number[16];
     snprintf(number, sizeof number, "%" PRIu32, row->label);
     fprintf(out, "%6s  ", number);
@@ -374,7 +376,7 @@ static bool json_classes(json_t *top, const struct survey *s, const struct surve
     for (uint32_t c = 0; fine && c < s->classes; c++) {
         json_t *row = json_object();
         fine = json_array_append_new(list, row) == 0 && put_json(row, "label", as_count(c)) &&
-               put_json(row, "name", as_text(class_name(about, c))) &&
+               put_json(row, "name", as_text(class_name(s, about, c))) &&
                put_json(row, "images", as_count(rows[c].good)) &&
                put_json(row, "bad", about->source ? as_count(rows[c].bad) : json_null());
     }
