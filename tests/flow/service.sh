@@ -19,9 +19,9 @@ fail() {
 }
 DESTDIR=$dir/dest meson install -C "$build" --no-rebuild --quiet
 
-# one NAME: the only installed file of that name.
+# one NAME: the only installed file of that name, but for how a shell completes it.
 one() {
-    find "$dir/dest" -type f -name "$1" | sed '2,$s/.*/and &/' | tr '\n' ' ' | sed 's/ $//'
+    find "$dir/dest" -type f -name "$1" ! -path '*/completions/*' | sed '2,$s/.*/and &/' | tr '\n' ' ' | sed 's/ $//'
 }
 for file in augstream-loaderd.service augstream-loaderd@.service loaderd.yaml operations.md \
     augstream-loaderd.8 augstream-trainer.1 augstream-inspect.1 augstream-evaluate.1 augstream-synth.1 \

@@ -21,6 +21,7 @@ enum {
     WORKERS = 2,
     AHEAD = 8,           /* batches that a receiver may take before they are counted */
     LOOKS = 200,         /* at memory, over all images */
+    LOOKS_AT_REST = 20,  /* that must agree */
     PATIENCE_MS = 60000, /* without a batch */
     STEADY_S = 30,       /* for what comes and goes to have gone */
     GROWTH_MAX_PERCENT = 2,
@@ -67,17 +68,32 @@ static double growth(struct looks *warm, struct looks *late, const char *of)
     return is / was - 1;
 }
 
-/* Whether every worker stands, and there are no more descriptors and threads than there may be. */
-static bool settled(const struct herd_held *held, const struct herd_held *wanted)
+/* Whether every worker stands, with the same descriptors and threads. */
+static bool same(const struct herd_held *held, const struct herd_held *wanted)
 {
-    return held->workers == WORKERS && held->daemon_fds <= wanted->daemon_fds &&
-           held->worker_fds <= wanted->worker_fds &&
-           held->daemon_threads <= wanted->daemon_threads &&
-           held->worker_threads <= wanted->worker_threads;
+    return held->workers == WORKERS && held->daemon_fds == wanted->daemon_fds &&
+           held->worker_fds == wanted->worker_fds &&
+           held->daemon_threads == wanted->daemon_threads &&
+           held->worker_threads == wanted->worker_threads;
 }
 
-/* Descriptors and threads, once every worker stands and nobody comes or goes: what comes and goes
- * only adds, so the least that is seen is what stays. */
+/* What is held when nobody comes or goes: the same, look after look, once the loader is warm. */
+static struct herd_held rest(void)
+{
+    struct herd_held held = {0}, now;
+    for (uint32_t i = 0; i < LOOKS; i++)
+        next_batch();
+    for (uint32_t looks = 0; looks < LOOKS_AT_REST; looks++) {
+        next_batch();
+        herd_hold(&loader, &now);
+        if (!same(&now, &held))
+            looks = 0;
+        held = now;
+    }
+    return held;
+}
+
+/* Waits until what came has gone again: what stays never does. */
 static struct herd_held steady(const struct herd_held *wanted)
 {
     struct herd_held held;
@@ -85,24 +101,7 @@ static struct herd_held steady(const struct herd_held *wanted)
     do {
         next_batch();
         herd_hold(&loader, &held);
-    } while (stat_now() < end_s && !settled(&held, wanted));
-    return held;
-}
-
-/* The least of LOOKS, each with every worker there. */
-static struct herd_held least(void)
-{
-    struct herd_held held = {.workers = WORKERS,
-                             .daemon_fds = UINT32_MAX,
-                             .worker_fds = UINT32_MAX,
-                             .daemon_threads = UINT32_MAX,
-                             .worker_threads = UINT32_MAX};
-    const struct herd_held any = held;
-    for (uint32_t i = 0; i < LOOKS; i++) {
-        struct herd_held now = steady(&any);
-        if (settled(&now, &held))
-            held = now;
-    }
+    } while (stat_now() < end_s && !same(&held, wanted));
     return held;
 }
 
@@ -113,9 +112,7 @@ static void assert_same(const char *after, const struct herd_held *was)
            " and %" PRIu32 ", threads %" PRIu32 " and %" PRIu32 " (daemon, worker)\n",
            after, is.private_kib, is.shared_kib, is.daemon_fds, is.worker_fds, is.daemon_threads,
            is.worker_threads);
-    if (is.workers != was->workers || is.daemon_fds != was->daemon_fds ||
-        is.worker_fds != was->worker_fds || is.daemon_threads != was->daemon_threads ||
-        is.worker_threads != was->worker_threads)
+    if (!same(&is, was))
         herd_fail("before it was: %" PRIu32 " workers, descriptors %" PRIu32 " and %" PRIu32
                   ", threads %" PRIu32 " and %" PRIu32,
                   was->workers, was->daemon_fds, was->worker_fds, was->daemon_threads,
@@ -180,7 +177,7 @@ int main(int argc, char **argv)
         herd_receiver_start(&receivers[i], &config);
         herd_grant(&receivers[i], AHEAD);
     }
-    struct herd_held was = least();
+    struct herd_held was = rest();
     assert_same("the start", &was);
     double grown = serve(images);
     assert_same("the images", &was);

@@ -194,7 +194,8 @@ static uint32_t cell(double value, const double *edges, uint32_t n)
 static void count(struct table *t, enum figure row, enum figure column, const struct omega *o)
 {
     double y, x;
-    assert_true(figure_read(&figures, row, o, &y) && figure_read(&figures, column, o, &x));
+    assert_true(figure_read(&figures, row, o, &y));
+    assert_true(figure_read(&figures, column, o, &x));
     t->ours[cell(y, t->row_edge, t->rows - 1) * t->columns +
             cell(x, t->column_edge, t->columns - 1)]++;
 }
