@@ -3,6 +3,8 @@
  * threads and processes never mix. Any thread. */
 #include "common/log.h"
 
+#include "common/plain.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,9 +50,7 @@ void log_line(enum log_level level, const char *format, ...)
     size_t end = used + (body > 0 ? (size_t)body : 0);
     if (end > sizeof line - 2)
         end = sizeof line - 2;
-    for (size_t i = used; i < end; i++)
-        if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
-            line[i] = '?';
+    end = used + plain_bytes(line + used, end - used);
     line[end] = '\n';
     if (write(STDERR_FILENO, line, end + 1) < 0)
         return; /* nowhere left to say it */

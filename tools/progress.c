@@ -2,6 +2,7 @@
 /* progress: takes how much is done, gives lines for a person. One thread, which owns the struct. */
 #include "tools/progress.h"
 
+#include "common/plain.h"
 #include "common/stat.h"
 
 #include <unistd.h>
@@ -13,8 +14,7 @@ void progress_begin_on(struct progress_line *p, FILE *out, bool terminal, const 
 {
     *p = (struct progress_line){.out = out, .total = total, .terminal = terminal};
     snprintf(p->label, sizeof p->label, "%s", label);
-    for (char *c = p->label; *c; c++) /* a name may not steer the terminal */
-        *c = (unsigned char)*c < 0x20 || *c == 0x7f ? '?' : *c;
+    plain_text(p->label);
     p->begun_s = stat_now();
     p->told_s = p->begun_s - REDRAW_S;
 }

@@ -179,6 +179,15 @@ said 'sample 1 [^ ]*: not rendered: '
 said 'sample 3 [^ ]*: not rendered: .*: empty'
 said 'sample 2 .*\(: differs: omega is as drawn\|: not rendered: .*a record of sample 2\)'
 ! grep -v 'sample [123] ' "$dir/said" | grep -v ' views, ' || fail 'others are told as well'
+# What a file is called steers no terminal: neither where it is named nor in the reason.
+bell=$(printf '\007')
+spoilt=$(sed -n 2p "$dir/files")
+mv "$spoilt" "${spoilt%.*}$bell.${spoilt##*.}"
+rc=0
+"$inspect" replay "$record" --data "$dir/changed" --changed >"$dir/said" 2>"$dir/err" || rc=$?
+[ "$rc" -eq 65 ]
+said 'sample 1 [^ ]*[?]\.[a-z]*: not rendered: .*[?]\.'
+! grep "$bell" "$dir/said" || fail 'a bell is rung'
 
 # refused CODE TEXT ARGUMENTS...: one line that has TEXT.
 refused() {

@@ -35,6 +35,11 @@ static void test_lines(void **state)
     assert_string_equal(text, "t: error: bad\n");
     captured(LOG_INFO, "one\nt: error: forged", text, sizeof text);
     assert_string_equal(text, "t: one?t: error: forged\n");
+    captured(LOG_INFO,
+             "\xc2\x9b"
+             "2J",
+             text, sizeof text); /* CSI, as UTF-8 writes it */
+    assert_string_equal(text, "t: ?2J\n");
     captured(LOG_DEBUG, "hidden", text, sizeof text);
     assert_string_equal(text, "");
 }

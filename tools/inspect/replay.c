@@ -6,6 +6,7 @@
 #include "common/err.h"
 #include "common/file.h"
 #include "common/log.h"
+#include "common/plain.h"
 #include "common/stat.h"
 #include "proto/record.h"
 #include "tools/inspect/inspect.h"
@@ -211,8 +212,9 @@ static void print_place(struct replay *r, const struct replayed *d, uint32_t i, 
     if (view >= 0)
         snprintf(number, sizeof number, " view %d", view);
     progress_pause(&r->progress);
-    printf("step %" PRIu64 " epoch %" PRIu32 " batch %" PRIu32 " sample %" PRIu32 "%s %s",
-           r->tap->tap.sequence, b->epoch, b->index, sample, number, name);
+    printf("step %" PRIu64 " epoch %" PRIu32 " batch %" PRIu32 " sample %" PRIu32 "%s ",
+           r->tap->tap.sequence, b->epoch, b->index, sample, number);
+    plain_put(stdout, name);
 }
 
 /* Why a view that differs does, as far as omega knows. */
@@ -247,7 +249,9 @@ static void batch_tell(struct replay *r, const struct replayed *d,
     for (uint32_t i = 0; i < b->n_samples; i++) {
         if (result->why[i]) {
             print_place(r, d, i, -1);
-            printf(": not rendered: %s\n", result->why[i]);
+            printf(": not rendered: ");
+            plain_put(stdout, result->why[i]);
+            putchar('\n');
         }
         for (uint32_t v = 0; v < b->n_views; v++) {
             const uint8_t flags = result->flags[(size_t)v * b->n_samples + i];

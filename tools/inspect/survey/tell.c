@@ -6,6 +6,7 @@
 #include "common/auto.h"
 #include "common/err.h"
 #include "common/file.h"
+#include "common/plain.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -25,15 +26,10 @@ enum {
 static const char *const figure_names[SURVEY_FIGURES] = {"width", "height", "pixels", "ratio"};
 static const char *const shape_names[] = {"wider", "higher", "square"};
 
-/* Control characters show as '?'. Returns its columns; at least `columns` of them, as ASCII. */
+/* At least `columns` of them. */
 static void put_name(FILE *out, const char *name, int columns)
 {
-    int n = 0;
-    for (const unsigned char *c = (const unsigned char *)name; *c; c++) {
-        fputc(*c < 0x20 || *c == 0x7f ? '?' : *c, out);
-        n += (*c & 0xC0) != 0x80;
-    }
-    for (; n < columns; n++)
+    for (int n = plain_put(out, name); n < columns; n++)
         fputc(' ', out);
 }
 

@@ -3,6 +3,8 @@
  * more than ASCII may be cut earlier than it had to be; no character is cut in two. */
 #include "tools/inspect/tensors/text.h"
 
+#include "common/plain.h"
+
 #include <assert.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -14,15 +16,6 @@ static bool is_inner(char c)
     return ((unsigned char)c & 0xc0) == 0x80;
 }
 
-/* C0, DEL, and C1, which UTF-8 writes in two bytes. */
-static size_t control_bytes(const char *text, size_t len)
-{
-    const unsigned char c = (unsigned char)text[0];
-    if (c < 0x20 || c == 0x7f)
-        return 1;
-    return c == 0xc2 && len > 1 && (unsigned char)text[1] < 0xa0 ? 2 : 0;
-}
-
 /* Bytes of text that fit in room. */
 static size_t fit(const char *text, size_t len, size_t room)
 {
@@ -30,18 +23,6 @@ static size_t fit(const char *text, size_t len, size_t room)
     while (n > 0 && n < len && is_inner(text[n]))
         n--;
     return n;
-}
-
-static void clean(char *text)
-{
-    char *to = text;
-    for (size_t len = strlen(text); len > 0;) {
-        const size_t control = control_bytes(text, len);
-        *to++ = control ? '?' : *text;
-        text += control ? control : 1;
-        len -= control ? control : 1;
-    }
-    *to = 0;
 }
 
 void text_line(const char *text, size_t len, size_t width, char ret[TEXT_MAX])
@@ -53,7 +34,7 @@ void text_line(const char *text, size_t len, size_t width, char ret[TEXT_MAX])
     memcpy(ret + n, "...", 4);
     if (!cut)
         ret[n] = 0;
-    clean(ret);
+    plain_text(ret);
 }
 
 void text_name(const char *name, size_t width, char ret[TEXT_MAX])
@@ -69,7 +50,7 @@ void text_name(const char *name, size_t width, char ret[TEXT_MAX])
     while (is_inner(*tail))
         tail++;
     snprintf(ret, TEXT_MAX, "%.*s~%s", (int)head, name, tail);
-    clean(ret);
+    plain_text(ret);
 }
 
 void text_shape(const struct safetensor *tensor, char ret[TEXT_MAX])
