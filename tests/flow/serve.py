@@ -275,6 +275,17 @@ def test_http(bed):
     page_of = bed.page(what=str(cut))
     state = page_of.until("/state.json", lambda s: s["record"]["read"], "what is left of it is read")
     assert state["record"]["cut"] and 1 < state["counts"]["batches"] < 20, state["record"]
+    # A record that was closed and has a damaged block comes to its end as others do, and says what is missing.
+    whole = bed.folder / "whole.omega"
+    subprocess.run([INSPECT, "record", str(cut), "--out", str(whole)], check=True, capture_output=True)
+    bytes_of = bytearray(whole.read_bytes())
+    bytes_of[len(bytes_of) // 3] ^= 1
+    whole.write_bytes(bytes_of)
+    assert subprocess.run([INSPECT, "dump", str(whole)], capture_output=True).returncode == 65
+    page_of = bed.page(what=str(whole))
+    state = page_of.until("/state.json", lambda s: s["record"]["read"], "what is not damaged is read")
+    assert not state["record"]["cut"] and "damaged" in state["trouble"], state
+    page_of.stop()
     (bed.folder / "none.omega").write_text("no record at all")
     said = subprocess.run([INSPECT, "serve", str(bed.folder / "none.omega")], capture_output=True, text=True)
     assert said.returncode == 65 and "none.omega" in said.stderr, said

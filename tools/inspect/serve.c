@@ -106,8 +106,9 @@ static void feed_failed(struct serve *s)
         log_warn("%s", s->desk.trouble);
     }
     s->desk.there = false;
+    s->desk.read = s->desk.reel != NULL; /* a record fails at its end: it is read on behind damage */
     s->closed = stat_now();
-    if (!s->desk.reel) { /* a record goes on behind what is damaged */
+    if (!s->desk.reel) {
         feed_close(s->feed);
         s->feed = NULL;
     }
