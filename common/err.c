@@ -52,6 +52,7 @@ int err_exit(int code)
     case EADDRNOTAVAIL:
     case ENOSPC:
     case EDQUOT:
+    case EFBIG:
         return EXIT_UNAVAILABLE;
     case EINVAL:
     case ERANGE:

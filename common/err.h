@@ -28,8 +28,8 @@ const char *err_text(void);
 /* The exit code for a failure met while running:
  * -EBADMSG -ENODATA -ENOENT -EEXIST -EACCES -ENOTDIR -EISDIR -ELOOP -ENAMETOOLONG -E2BIG -EILSEQ
  * -EOPNOTSUPP -> 65;
- * -ETIMEDOUT -ECONNREFUSED -EHOSTUNREACH -ENOTCONN -EADDRINUSE -EADDRNOTAVAIL, and a full disk,
- * -ENOSPC -EDQUOT -> 69; -EINVAL -ERANGE -> 78; all else -> 70. */
+ * -ETIMEDOUT -ECONNREFUSED -EHOSTUNREACH -ENOTCONN -EADDRINUSE -EADDRNOTAVAIL, and no room for a
+ * file, -ENOSPC -EDQUOT -EFBIG (ulimit -f) -> 69; -EINVAL -ERANGE -> 78; all else -> 70. */
 int err_exit(int code);
 
 #endif

@@ -168,7 +168,7 @@ int file_read_regular(const char *path, size_t max, char **ret, size_t *ret_len)
     if (!S_ISREG(st.st_mode))
         return err_set(-EBADMSG, "%s: not a regular file", path);
     int r = file_read(path, max, ret, ret_len);
-    return r == -EFBIG ? -EBADMSG : r;
+    return r == -E2BIG ? -EBADMSG : r;
 }
 
 int file_read(const char *path, size_t max, char **ret, size_t *ret_len)
@@ -180,7 +180,7 @@ int file_read(const char *path, size_t max, char **ret, size_t *ret_len)
     /* The size is a hint: a file may grow while it is read, and a pipe has none. */
     size_t cap = st.st_size > 0 && (size_t)st.st_size <= max ? (size_t)st.st_size + 2 : 4096;
     if (S_ISREG(st.st_mode) && (uintmax_t)st.st_size > max)
-        return err_set(-EFBIG, "%s: %lld bytes, more than %zu", path, (long long)st.st_size, max);
+        return err_set(-E2BIG, "%s: %lld bytes, more than %zu", path, (long long)st.st_size, max);
     auto_free char *bytes = malloc(cap);
     size_t len = 0;
     while (bytes) {
@@ -193,7 +193,7 @@ int file_read(const char *path, size_t max, char **ret, size_t *ret_len)
             break;
         len += (size_t)n;
         if (len > max)
-            return err_set(-EFBIG, "%s: more than %zu bytes", path, max);
+            return err_set(-E2BIG, "%s: more than %zu bytes", path, max);
         if (len < cap - 1)
             continue;
         cap *= 2;

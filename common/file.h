@@ -26,7 +26,7 @@ void file_write_abort(struct file_write *w); /* fine after commit and on a zeroe
  * caller sees to it that nobody does. */
 int file_sweep(const char *folder);
 
-/* Whole file into a fresh malloc'd block (caller frees), a NUL after it; -EFBIG above max. */
+/* Whole file into a fresh malloc'd block (caller frees), a NUL after it; -E2BIG above max. */
 int file_read(const char *path, size_t max, char **ret, size_t *ret_len);
 
 /* As file_read, of data: -EBADMSG for what is no regular file (a pipe would be waited for) or too

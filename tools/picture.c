@@ -16,7 +16,7 @@ int canvas_init(struct canvas *canvas, uint32_t w, uint32_t h, uint32_t colour)
 {
     if (!w || !h || w > CANVAS_SIDE_MAX || h > CANVAS_SIDE_MAX ||
         (uint64_t)w * h > CANVAS_PIXELS_MAX)
-        return err_set(-EFBIG, "a picture of %ux%u pixels: a side may have 1 to %d, all %d", w, h,
+        return err_set(-E2BIG, "a picture of %ux%u pixels: a side may have 1 to %d, all %d", w, h,
                        CANVAS_SIDE_MAX, CANVAS_PIXELS_MAX);
     struct canvas made = {.rgb = malloc((size_t)w * h * 3), .w = w, .h = h};
     if (!made.rgb)

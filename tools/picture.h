@@ -29,7 +29,7 @@ struct canvas_source {
     uint32_t w, h;
 };
 
-/* All of it in one colour. -EFBIG above the bounds, -ENOMEM. */
+/* All of it in one colour. -E2BIG above the bounds, -ENOMEM. */
 int canvas_init(struct canvas *canvas, uint32_t w, uint32_t h, uint32_t colour);
 void canvas_done(struct canvas *canvas); /* fine on a zeroed one */
 

@@ -20,7 +20,7 @@ rc=0
     ulimit -f $((bytes / 512 - 2)) # just less than a checkpoint; the metrics are far smaller
     exec "$trainer" "$dir/recipe.yaml" --run-dir "$dir/runs/full" --set "$loaders" --resume
 ) >"$dir/out" 2>"$dir/err" || rc=$?
-[ "$rc" -eq 70 ] || { cat "$dir/err"; fail "code $rc where a checkpoint cannot be written"; }
+[ "$rc" -eq 69 ] || { cat "$dir/err"; fail "code $rc where a checkpoint cannot be written"; }
 [ "$(grep -c 'error: ' "$dir/err")" -eq 1 ]
 grep -q "checkpoints/step-00000030.safetensors: cannot write: File too large" "$dir/err" || { cat "$dir/err"; exit 1; }
 cmp "$kept" "$dir/before" || fail 'the checkpoint changed'

@@ -99,6 +99,7 @@ refused 64 '--index is a loader' "$record" --data "$images" --index 1
 refused 64 'one of them' "$record" --data "$images" --step 1 --sample 2
 refused 64 'wants --sample' "$record" --data "$images" --epoch 1
 refused 64 'are of a record' "$at" --recipe "$recipe" --step 1
-refused 64 'sheet needs' "$at"
+refused 64 'of a loader --recipe is needed' "$at"
+refused 64 "$dir/gone.omega: no file" "$dir/gone.omega" --data "$images"
 [ ! -e "$dir/x.png" ]
 echo 'sheet: ok'

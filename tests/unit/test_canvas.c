@@ -139,9 +139,9 @@ static void test_bounds(void **state)
 {
     (void)state;
     struct canvas none = {0};
-    assert_int_equal(canvas_init(&none, 0, 4, PAPER), -EFBIG);
-    assert_int_equal(canvas_init(&none, CANVAS_SIDE_MAX + 1, 1, PAPER), -EFBIG);
-    assert_int_equal(canvas_init(&none, CANVAS_SIDE_MAX, CANVAS_SIDE_MAX, PAPER), -EFBIG);
+    assert_int_equal(canvas_init(&none, 0, 4, PAPER), -E2BIG);
+    assert_int_equal(canvas_init(&none, CANVAS_SIDE_MAX + 1, 1, PAPER), -E2BIG);
+    assert_int_equal(canvas_init(&none, CANVAS_SIDE_MAX, CANVAS_SIDE_MAX, PAPER), -E2BIG);
     assert_non_null(strstr(err_text(), "32768x32768"));
     assert_null(none.rgb);
     canvas_done(&none);

@@ -108,7 +108,7 @@ static void test_too_large(void **state)
     }
     const struct deck deck = {.spec = &spec, .cards = many, .n = 256};
     struct canvas canvas;
-    assert_int_equal(deck_draw(&deck, &canvas), -EFBIG);
+    assert_int_equal(deck_draw(&deck, &canvas), -E2BIG);
 }
 
 int main(void)

@@ -41,6 +41,7 @@ static void test_exit_codes(void **state)
     assert_int_equal(err_exit(-EADDRINUSE), 69);
     assert_int_equal(err_exit(-EADDRNOTAVAIL), 69);
     assert_int_equal(err_exit(-ENOSPC), 69);
+    assert_int_equal(err_exit(-EFBIG), 69);
     assert_int_equal(err_exit(-EINVAL), 78);
     assert_int_equal(err_exit(-ENOMEM), 70);
 }

@@ -110,7 +110,7 @@ static void test_refused(void **state)
     for (int v = 0; v < 3; v++)
         tap.tap.batch.sizes[v] = OMEGA_VIEW_MAX;
     keep = (struct keep){.n = KEEP_BYTES_MAX / (9ull << 20)};
-    assert_int_equal(keep_room(&keep, &tap, pixels), -EFBIG);
+    assert_int_equal(keep_room(&keep, &tap, pixels), -E2BIG);
     keep_done(&keep);
 }
 

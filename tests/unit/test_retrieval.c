@@ -177,7 +177,7 @@ static void test_sheet(void **state)
     bank_views.side = VIEWS_SIDE_MAX; /* a sheet beyond all bounds, told before anything is read */
     r = both(100);
     r.n_rows = RETRIEVAL_ROWS_MAX;
-    assert_int_equal(retrieval_sheet_init(&r, &sheet), -EFBIG);
+    assert_int_equal(retrieval_sheet_init(&r, &sheet), -E2BIG);
     bank_views.side = BED_SIDE;
 }
 

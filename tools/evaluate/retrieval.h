@@ -49,7 +49,7 @@ static inline bool retrieval_match(const struct retrieval *r, size_t query, size
 }
 
 /* The sheet: a query with its neighbours behind it in each row. sheet_init makes it without
- * pictures, so that whoever asks too much hears it before the search: -EFBIG. */
+ * pictures, so that whoever asks too much hears it before the search: -E2BIG. */
 int retrieval_sheet_init(const struct retrieval *r, struct canvas *ret);
 void retrieval_sheet_draw(const struct retrieval *r, struct canvas *canvas);
 

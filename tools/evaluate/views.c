@@ -18,7 +18,7 @@ int views_add(void *hint, const struct recv_batch *batch, size_t first, size_t t
     v->side = batch->header->sizes[0];
     const size_t image = (size_t)v->side * (size_t)v->side * 3;
     if (total > VIEWS_BYTES_MAX / image)
-        return err_set(-EFBIG, "pictures of %zu images: more than %d bytes of pixels", total,
+        return err_set(-E2BIG, "pictures of %zu images: more than %d bytes of pixels", total,
                        VIEWS_BYTES_MAX);
     if (!v->own && !(v->own = malloc(total * image)))
         return err_set(-ENOMEM, "pictures of %zu images: out of memory", total);

@@ -20,7 +20,7 @@ struct views {
     struct safetensors *file; /* where they lie in one */
 };
 
-/* A features_batch_fn whose hint is a struct views. -EFBIG above VIEWS_BYTES_MAX. */
+/* A features_batch_fn whose hint is a struct views. -E2BIG above VIEWS_BYTES_MAX. */
 int views_add(void *hint, const struct recv_batch *batch, size_t first, size_t total);
 
 /* The file stays mapped: pixels that nobody looks at are not read. n: the rows that it should have.

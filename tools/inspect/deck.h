@@ -28,7 +28,7 @@ void deck_plan_done(struct deck_plan *plan);                   /* fine on a zero
 /* Where card i has its upper left corner on the sheet. */
 void deck_at(const struct deck_plan *plan, uint32_t i, int32_t *ret_x, int32_t *ret_y);
 
-/* The whole sheet; the caller ends it with canvas_done. -EFBIG for one that is too large. */
+/* The whole sheet; the caller ends it with canvas_done. -E2BIG for one that is too large. */
 int deck_draw(const struct deck *deck, struct canvas *ret);
 
 /* The lines of the head, cut where they are wider than `columns` characters; how many. */

@@ -127,7 +127,8 @@ static int parse(int argc, char **argv, struct options *o)
     if (o->record)
         return record_check(o);
     if (!o->fetch.recipe)
-        return err_set(-EINVAL, "sheet needs ENDPOINT, --recipe and --out, or FILE and --out");
+        return err_set(-EINVAL, "sheet: %s: no file, and of a loader --recipe is needed as well",
+                       argv[optind]);
     if (o->step >= 0 || o->sample >= 0)
         return err_set(-EINVAL, "--step and --sample are of a record: %s is no file", argv[optind]);
     return source_told(&o->source) ? source_check(&o->source, "sheet") : 0;

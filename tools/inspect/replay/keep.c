@@ -52,7 +52,7 @@ static int capacity_reserve(struct keep *keep, size_t n)
     for (uint32_t v = 0; v < keep->n_views; v++)
         sample += view_bytes(keep, v);
     if (n > KEEP_BYTES_MAX / sample)
-        return err_set(-EFBIG, "more than %llu bytes of pixels: pick a step or a sample",
+        return err_set(-E2BIG, "more than %llu bytes of pixels: pick a step or a sample",
                        (unsigned long long)KEEP_BYTES_MAX);
     while (capacity < n)
         capacity *= 2;

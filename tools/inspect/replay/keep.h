@@ -20,7 +20,7 @@ struct keep {
 };
 
 /* Makes room for a batch's views behind those that are there; ret_pixels [n_views] is where they
- * go. -EINVAL for other views than before, -EFBIG above KEEP_BYTES_MAX. */
+ * go. -EINVAL for other views than before, -E2BIG above KEEP_BYTES_MAX. */
 int keep_room(struct keep *keep, const struct wire_message *tap,
               uint8_t *ret_pixels[OMEGA_VIEWS_MAX]);
 

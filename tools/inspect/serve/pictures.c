@@ -174,7 +174,7 @@ static int found(struct pictures *pictures, const struct key *key, struct pictur
 {
     return find(pictures, key, ret)
                ? 0
-               : err_set(-EFBIG, "pictures: those of one sample are more than is kept");
+               : err_set(-E2BIG, "pictures: those of one sample are more than is kept");
 }
 
 int pictures_source(struct pictures *pictures, const struct shown *shown,
