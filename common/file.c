@@ -124,6 +124,16 @@ int file_write_commit(struct file_write *w)
     return 0;
 }
 
+int file_sync_folder(const char *path)
+{
+    auto_close int folder = open_folder(path);
+    if (folder < 0)
+        return err_set(folder, "%s: its folder: %s", path, strerror(-folder));
+    if (fsync(folder) != 0 && errno != EINVAL)
+        return err_set(-errno, "%s: its folder cannot be synced: %s", path, strerror(errno));
+    return 0;
+}
+
 void file_write_abort(struct file_write *w)
 {
     if (w->out)

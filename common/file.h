@@ -22,6 +22,10 @@ int file_writable(const char *path);
 int file_write_commit(struct file_write *w);
 void file_write_abort(struct file_write *w); /* fine after commit and on a zeroed struct */
 
+/* A name that was made or removed in the folder of path stays so after a power cut; where a file
+ * system cannot sync a folder it is as durable as it gets. */
+int file_sync_folder(const char *path);
+
 /* Removes the tmps in folder of writers that were killed; whoever else writes there loses his: the
  * caller sees to it that nobody does. */
 int file_sweep(const char *folder);

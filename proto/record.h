@@ -38,8 +38,8 @@ struct record_info {
 
 struct record_writer;
 
-/* Makes the file, with its head in it. -EEXIST: nothing is ever overwritten. All memory is made
- * here. */
+/* Makes the file, with its head in it, whose name outlives a power cut. -EEXIST: nothing is ever
+ * overwritten. All memory is made here. */
 int record_create(const char *path, struct record_writer **ret);
 
 /* Takes a message of type WIRE_TAP; copies it. Allocates nothing; writes where a block is full.
@@ -53,6 +53,9 @@ int record_flush(struct record_writer *writer);
 
 /* Writes what is left, the index and the tail. Frees whatever happens; NULL is fine. */
 int record_close(struct record_writer *writer);
+
+/* Removes the file, if it is still the one of that name, and frees. For a record that got nothing. */
+void record_drop(struct record_writer *writer); /* NULL is fine */
 
 const struct record_info *record_written(const struct record_writer *writer);
 

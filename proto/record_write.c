@@ -7,6 +7,7 @@
 #include "common/auto.h"
 #include "common/crc32c.h"
 #include "common/err.h"
+#include "common/file.h"
 #include "common/stat.h"
 
 #include <errno.h>
@@ -378,6 +379,15 @@ static int make_memory(struct record_writer *w)
     return rc;
 }
 
+void record_drop(struct record_writer *w)
+{
+    struct stat ours, there;
+    if (w && fstat(w->fd, &ours) == 0 && stat(w->path, &there) == 0 &&
+        ours.st_dev == there.st_dev && ours.st_ino == there.st_ino)
+        unlink(w->path);
+    writer_free(w);
+}
+
 int record_create(const char *path, struct record_writer **ret)
 {
     auto_with(writer_auto) struct record_writer *w = calloc(1, sizeof *w);
@@ -402,8 +412,10 @@ int record_create(const char *path, struct record_writer **ret)
                                        : "%s: cannot create: %s",
                        path, strerror(errno));
     rc = write_part(w);
+    if (rc == 0)
+        rc = file_sync_folder(path);
     if (rc < 0) {
-        unlink(path);
+        record_drop(take_ptr(&w));
         return rc;
     }
     *ret = take_ptr(&w);

@@ -191,6 +191,24 @@ static void test_full_disk(void **state)
     assert_steps(1);
 }
 
+/* Only what this writer made is removed: not what has its name by now. */
+static void test_dropped(void **state)
+{
+    (void)state;
+    struct record_writer *w, *other;
+    assert_int_equal(record_create(place.path, &w), 0);
+    record_drop(w);
+    assert_int_equal(access(place.path, F_OK), -1);
+    assert_int_equal(record_create(place.path, &w), 0);
+    assert_int_equal(unlink(place.path), 0);
+    assert_int_equal(record_create(place.path, &other), 0);
+    assert_int_equal(record_add(other, record_bed_step(&bed, 1, 1024)), 0);
+    record_drop(w);
+    assert_int_equal(record_close(other), 0);
+    assert_steps(1);
+    record_drop(NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -199,6 +217,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_adding_takes_no_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(test_flushed_is_there, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_was_written_is_counted, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_dropped, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_disk, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

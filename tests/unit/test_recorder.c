@@ -119,6 +119,14 @@ static void test_each_start_has_its_own(void **state)
     assert_steps(again, 42, 43, 1);
 }
 
+/* A run that is resumed at its end has nothing to record, and leaves nothing. */
+static void test_nothing_came(void **state)
+{
+    (void)state;
+    assert_int_equal(recorder_close(begin()), 0);
+    assert_int_equal(access(file, F_OK), -1);
+}
+
 static void test_killed(void **state)
 {
     (void)state;
@@ -178,6 +186,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_steps, setup, teardown),
         cmocka_unit_test_setup_teardown(test_takes_no_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(test_each_start_has_its_own, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_nothing_came, setup, teardown),
         cmocka_unit_test_setup_teardown(test_killed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_disk, setup, teardown),
         cmocka_unit_test_setup_teardown(test_no_folder, setup, teardown),

@@ -171,15 +171,17 @@ static int finish(struct record_writer *writer, const struct options *o, const s
                   int rc)
 {
     char why[ERR_TEXT_MAX];
+    if (rc < 0 && t->batches == 0) {
+        record_drop(writer);
+        return rc;
+    }
     snprintf(why, sizeof why, "%s", err_text());
     const int closed = record_close(writer);
     if (rc == 0)
         rc = closed;
     else
         err_set(rc, "%s", why);
-    if (rc < 0 && t->batches == 0)
-        unlink(o->out);
-    else if (closed == 0)
+    if (closed == 0)
         summarise(o, t);
     return rc;
 }

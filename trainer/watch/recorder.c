@@ -22,6 +22,7 @@ struct recorder {
     struct record_writer *writer;
     struct wire_message tap;
     double flushed_s;
+    bool any; /* batch has come */
 };
 
 /* The first name that is free. */
@@ -69,6 +70,7 @@ int recorder_add(struct recorder *r, uint64_t step, const struct wire_batch *bat
     r->tap.tap.at_us = stat_wall_us();
     r->tap.tap.batch = *batch;
     r->tap.tap.batch.n_frames = 0; /* the pixels do not follow */
+    r->any = true;
     int rc = record_add(r->writer, &r->tap);
     return rc == 0 && stat_now() - r->flushed_s > FLUSH_EVERY_S ? recorder_flush(r) : rc;
 }
@@ -83,7 +85,9 @@ int recorder_close(struct recorder *r)
 {
     if (!r)
         return 0;
-    int rc = record_close(r->writer);
+    int rc = r->any ? record_close(r->writer) : 0;
+    if (!r->any)
+        record_drop(r->writer);
     free(r);
     return rc;
 }

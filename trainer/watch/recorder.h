@@ -22,7 +22,7 @@ int recorder_add(struct recorder *recorder, uint64_t step, const struct wire_bat
 
 int recorder_flush(struct recorder *recorder); /* all of it is on the disk */
 
-/* Flushes and frees, also on failure; NULL is fine. */
+/* Flushes and frees, also on failure; NULL is fine. Where no batch came it leaves no file. */
 int recorder_close(struct recorder *recorder);
 
 #endif
