@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* output: takes an exit code, gives one that tells whether standard output was written. One thread;
- * owns the handler of SIGPIPE. */
+ * owns the handlers of SIGPIPE and SIGXFSZ. */
 #include "tools/output.h"
 
 #include "common/err.h"
@@ -9,7 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 
-static void on_pipe(int signal)
+static void on_failure(int signal)
 {
     (void)signal;
 }
@@ -17,9 +17,10 @@ static void on_pipe(int signal)
 void output_begin(void)
 {
     /* Caught, for what is ignored stays so in the programs that are started. */
-    struct sigaction action = {.sa_handler = on_pipe, .sa_flags = SA_RESTART};
+    struct sigaction action = {.sa_handler = on_failure, .sa_flags = SA_RESTART};
     sigemptyset(&action.sa_mask);
     sigaction(SIGPIPE, &action, NULL);
+    sigaction(SIGXFSZ, &action, NULL);
 }
 
 int output_end(int code)
