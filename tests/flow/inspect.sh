@@ -33,6 +33,20 @@ run: {name: t}
 data: {dataset: flowers, batch: 8, loaders: [ipc://$dir/loader.sock]}
 views: {size: 32, blur: {kernel: 5}}
 EOF
+# SIGTERM, and ^C likewise, ends a loader of its own that is not ready yet, and leaves nothing of it.
+mkdir "$dir/private"
+printf '#!/bin/sh\n: >"%s/started"\nexec sleep 100\n' "$dir" >"$dir/slow"
+chmod +x "$dir/slow"
+TMPDIR=$dir/private AUGSTREAM_LOADERD=$dir/slow "$inspect" batch embedded --recipe "$dir/recipe.yaml" \
+    --set "data.path=$dir/flowers/train" --out "$dir/none.safetensors" 2>"$dir/err" &
+fetcher=$!
+until [ -e "$dir/started" ]; do kill -0 "$fetcher" || { cat "$dir/err"; exit 1; }; done
+kill -TERM "$fetcher"
+rc=0
+wait "$fetcher" || rc=$?
+[ "$rc" -eq 70 ] && grep -q 'stopped by a signal' "$dir/err" || { echo "code $rc"; cat "$dir/err"; exit 1; }
+[ -z "$(ls "$dir/private")" ] || { echo 'the folder of a loader is left'; exit 1; }
+
 "$loaderd" --config "$dir/loaderd.yaml" 2>"$dir/log" &
 daemon=$!
 

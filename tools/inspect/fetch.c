@@ -4,6 +4,7 @@
 #include "common/auto.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "tools/inspect/feed/feed.h"
 #include "tools/inspect/inspect.h"
 
 #include <errno.h>
@@ -61,7 +62,8 @@ int fetch_option(struct fetch_options *o, int c, const char *arg)
     return rc ? rc : 1;
 }
 
-static int fetch_endpoint(struct fetch *fetch, const char *endpoint, struct conf_strs *ret)
+static int fetch_endpoint(struct fetch *fetch, const char *endpoint, const volatile int *stop,
+                          struct conf_strs *ret)
 {
     const struct recipe *r = &fetch->recipe;
     if (recipe_embedded(r)) {
@@ -71,7 +73,8 @@ static int fetch_endpoint(struct fetch *fetch, const char *endpoint, struct conf
                                             .n_datasets = 1,
                                             .workers = (uint32_t)r->data.workers,
                                             .window = 1,
-                                            .batch_bytes = spec_batch_bytes(&fetch->spec)};
+                                            .batch_bytes = spec_batch_bytes(&fetch->spec),
+                                            .stop = stop};
         int rc = embed_start(&config, &fetch->embed);
         if (rc)
             return rc;
@@ -104,11 +107,12 @@ static void tell(void *hint, const char *text)
 int fetch_open(struct fetch *fetch, const struct fetch_options *o)
 {
     struct conf_strs endpoints = {0};
+    const volatile int *stop = feed_stop_by_signal(); /* what was started is to be ended */
     int rc = fetch_recipe(&fetch->recipe, o);
     if (rc)
         return rc;
     recipe_spec(&fetch->recipe, &fetch->spec);
-    rc = fetch_endpoint(fetch, o->endpoint, &endpoints);
+    rc = fetch_endpoint(fetch, o->endpoint, stop, &endpoints);
     if (rc)
         return rc;
     const struct recv_config config = {
@@ -122,6 +126,7 @@ int fetch_open(struct fetch *fetch, const struct fetch_options *o)
         .index = (uint32_t)o->index,
         .epochs = (uint32_t)o->epoch + 1,
         .embed = fetch->embed,
+        .stop = stop,
         .tell = tell,
     };
     rc = recv_open(&config, &fetch->recv);
@@ -131,7 +136,7 @@ int fetch_open(struct fetch *fetch, const struct fetch_options *o)
     if ((uint64_t)o->index >= batches)
         return err_set(-EINVAL, "--index %lld: an epoch of %s has %llu batches",
                        (long long)o->index, fetch->spec.dataset, (unsigned long long)batches);
-    rc = recv_next(fetch->recv, NULL, &fetch->batch);
+    rc = recv_next(fetch->recv, stop, &fetch->batch);
     fetch->held = !rc;
     return rc;
 }
