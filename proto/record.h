@@ -54,7 +54,8 @@ int record_flush(struct record_writer *writer);
 /* Writes what is left, the index and the tail. Frees whatever happens; NULL is fine. */
 int record_close(struct record_writer *writer);
 
-/* Removes the file, if it is still the one of that name, and frees. For a record that got nothing. */
+/* Removes the file, if it is still the one of that name, and frees: of a record that got nothing.
+ */
 void record_drop(struct record_writer *writer); /* NULL is fine */
 
 const struct record_info *record_written(const struct record_writer *writer);

@@ -47,7 +47,7 @@ int inspect_fail(int rc);
 int inspect_parsed(int rc);
 
 /* fetch: one batch of a recipe, asked for as the trainer asks. endpoint "embedded" starts a private
- * loader, which SIGINT and SIGTERM end as well. Zero-initialise; done is fine on a half-made one. */
+ * loader; SIGINT and SIGTERM end it as well. Zero-initialise; done is fine on a half-made one. */
 struct fetch {
     struct recipe recipe;
     struct spec spec;

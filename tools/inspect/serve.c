@@ -106,7 +106,7 @@ static void feed_failed(struct serve *s)
         log_warn("%s", s->desk.trouble);
     }
     s->desk.there = false;
-    s->desk.read = s->desk.reel != NULL; /* a record fails at its end: it is read on behind damage */
+    s->desk.read = s->desk.reel != NULL; /* it goes on behind damage, and fails at its end */
     s->closed = stat_now();
     if (!s->desk.reel) {
         feed_close(s->feed);
