@@ -8,8 +8,10 @@
 #include <stdint.h>
 
 enum {
-    CLASS_NAME_MAX = 256,      /* bytes with the NUL */
-    CLASS_NAMES_MAX = 8192,    /* that are told over a connection */
+    CLASS_NAME_MAX = 256, /* bytes with the NUL */
+    /* ... that are told over a connection: a peer that does not know them has memory to pass over
+     * so many (each unknown field costs it a record of protobuf-c's, and a block). */
+    CLASS_NAMES_MAX = 2000,
     CLASS_NAMES_BYTES = 63488, /* of these, CLASS_NAME_COST beside each counted */
     CLASS_NAME_COST = 3,       /* what a message needs for one beside its bytes, at most */
     CLASS_NAMES_ROOM = CLASS_NAMES_MAX * (int)sizeof(char *) + CLASS_NAMES_BYTES,
