@@ -134,6 +134,7 @@ made clear_train "$train" 'x = [[10.0 * (l == k) + .01 * i for k in range(d)] fo
 made clear_val "$val" 'x = [[10.0 * (l == k) - .01 * i for k in range(d)] for i, l in enumerate(labels)]'
 made clear_test "$test" 'x = [[10.0 * (l == k) for k in range(d)] for l in labels]'
 made one_class "$train" 'labels = [0] * len(labels); meta["classes"] = "12"'
+made far "$train" 'x[2][1] = 1e30'
 made unlabelled "$train" 'labels[4] = -1'
 
 # --- knn ---
@@ -298,8 +299,20 @@ for verb in knn retrieve linear localize; do
         $(pair $verb "$train" "$dir/narrow.safetensors")
 done
 
-# one class only
-refused 65 'one_class.safetensors: all 72 rows are of class 0' $(pair linear "$dir/one_class.safetensors" "$test")
+# one class only, where others are told by it
+for verb in knn retrieve linear; do
+    refused 65 'one_class.safetensors: all 72 rows are of class 0' $(pair $verb "$dir/one_class.safetensors" "$test")
+done
+# features that no classifier can be fitted to
+for verb in fewshot linear; do
+    refused 65 'far.safetensors: row 2, column 1 of features is 1e+30: ' $(pair $verb "$dir/far.safetensors" "$test")
+done
+ok knn --train "$dir/far.safetensors" --test "$test"
+# boxes are of no class
+made other_classes "$test" 'meta["classes"] = "13"; meta.pop("class_names", None)'
+ok localize --train "$train" --val "$val" --test "$dir/other_classes.safetensors"
+cmp "$dir/json" "$dir/localize.json" || fail 'the number of classes changes where boxes are'
+refused 78 '12 classes, .*other_classes.safetensors has 13' $(pair knn "$train" "$dir/other_classes.safetensors")
 # a box that is outside its image
 sed '2s/,[0-9]*,[0-9]*,[0-9]*,[0-9]*\r*$/,30,2,40,10/' "$dir/set.csv" >"$dir/outside.csv"
 refused 65 "$dir/outside.csv:train: sample 0: the box x 30, y 2, w 40, h 10 is outside its image of" \

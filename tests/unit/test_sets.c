@@ -59,6 +59,12 @@ static void test_files(void **state)
     o.names[1] = "more.safetensors";
     assert_int_equal(sets_open(&o, t), -EINVAL);
     assert_non_null(strstr(err_text(), "a.safetensors has 2 classes, more.safetensors has 3"));
+    o.unlabelled = true;
+    assert_int_equal(sets_open(&o, t), 0);
+    assert_int_equal(t[1].f.classes, 3);
+    table_done(&t[0]);
+    table_done(&t[1]);
+    o.unlabelled = false;
     o.names[1] = "gone.safetensors";
     assert_int_equal(sets_open(&o, t), -ENOENT);
     assert_null(t[0].f.x);

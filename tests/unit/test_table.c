@@ -184,6 +184,38 @@ static void test_not_finite(void **state)
     refused(&p, -EBADMSG, "row 2, column 0 of features is -inf");
 }
 
+static void test_several(void **state)
+{
+    (void)state;
+    struct parts p = good();
+    struct table t = {.name = ""};
+    p.labels[0] = p.labels[1] = p.labels[2] = 2;
+    put(&p);
+    assert_int_equal(table_read(path, &t), 0);
+    assert_int_equal(table_several(&t), -EBADMSG);
+    assert_non_null(strstr(err_text(), ": all 3 rows are of class 2: there is nothing to tell"));
+    t.f.labels[2] = 0;
+    assert_int_equal(table_several(&t), 0);
+    table_done(&t);
+}
+
+static void test_fits(void **state)
+{
+    (void)state;
+    struct parts p = good();
+    struct table t = {.name = ""};
+    p.x[3] = 1e5f;
+    p.x[4] = -1e30f;
+    put(&p);
+    assert_int_equal(table_read(path, &t), 0); /* knn has no trouble with it */
+    assert_int_equal(table_fits(&t), -EBADMSG);
+    assert_non_null(strstr(err_text(), "row 2, column 0 of features is -1e+30: beyond 100000 "));
+    assert_non_null(strstr(err_text(), path));
+    t.f.x[4] = -1e5f;
+    assert_int_equal(table_fits(&t), 0);
+    table_done(&t);
+}
+
 static void test_shapes(void **state)
 {
     (void)state;
@@ -284,6 +316,7 @@ int main(void)
         cmocka_unit_test(test_not_finite), cmocka_unit_test(test_shapes),
         cmocka_unit_test(test_labels),     cmocka_unit_test(test_boxes),
         cmocka_unit_test(test_writes),
+        cmocka_unit_test(test_several),    cmocka_unit_test(test_fits),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -225,6 +225,8 @@ int evaluate_fewshot(int argc, char **argv)
     if (!rc)
         rc = table_labelled(&t);
     if (!rc)
+        rc = table_fits(&t);
+    if (!rc)
         rc = measure(&o, &t);
     table_done(&t);
     return rc ? evaluate_fail(rc) : EXIT_OK;

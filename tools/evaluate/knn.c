@@ -180,6 +180,8 @@ static int score(const struct options *o, const struct table t[2])
     if (!rc)
         rc = table_labelled(&t[1]);
     if (!rc)
+        rc = table_several(&t[0]);
+    if (!rc)
         rc = tell_all(o, t, &config, &told);
     if (!rc)
         rc = add_scores(o, &config, told, &s);

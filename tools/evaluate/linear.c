@@ -138,16 +138,6 @@ static int parse(int argc, char **argv, struct options *o)
     return sets_operand(&o->sets, "linear", argc, argv);
 }
 
-static int one_class_check(const struct table *t)
-{
-    for (size_t i = 1; i < t->f.n; i++)
-        if (t->f.labels[i] != t->f.labels[0])
-            return 0;
-    char class[TABLE_CLASS_MAX];
-    return err_set(-EBADMSG, "%s: all %zu rows are of class %s: there is nothing to tell apart",
-                   t->name, t->f.n, table_class_words(t, t->f.labels[0], class));
-}
-
 /* Each class of another set must be one that the classifier has seen. */
 static int classes_check(const struct table *train, const struct table *other)
 {
@@ -322,8 +312,10 @@ static int tables_check(const struct options *o, const struct table t[])
     int rc = 0;
     for (size_t i = 0; !rc && i < o->sets.n; i++)
         rc = table_labelled(&t[i]);
+    for (size_t i = 0; !rc && i < o->sets.n; i++)
+        rc = table_fits(&t[i]);
     if (!rc)
-        rc = one_class_check(&t[TRAIN]);
+        rc = table_several(&t[TRAIN]);
     for (size_t i = 1; !rc && i < o->sets.n; i++)
         rc = classes_check(&t[TRAIN], &t[i]);
     return rc;

@@ -254,7 +254,7 @@ static int measure(const struct options *o, struct sides *sides)
 
 int evaluate_localize(int argc, char **argv)
 {
-    struct options o = {.shown = SHOWN};
+    struct options o = {.shown = SHOWN, .sets.unlabelled = true};
     int rc = parse(argc, argv, &o);
     if (rc)
         return evaluate_parsed(rc);

@@ -165,6 +165,7 @@ static int open_sets(struct run *run)
     for (size_t i = 0; i < sets->n; i++)
         if (!sets_is_file(sets->names[i]))
             run->datasets[run->n_datasets++] = i;
+    sets->unlabelled = true;
     sets->on_batch = on_batch;
     sets->hint = run;
     int rc = sets_open(sets, run->tables);

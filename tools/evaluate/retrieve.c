@@ -181,6 +181,8 @@ static int open_sets(struct run *run)
     int rc = sets_open(sets, run->tables);
     for (size_t i = 0; !rc && i < sets->n; i++)
         rc = table_labelled(&run->tables[i]);
+    if (!rc)
+        rc = table_several(&run->tables[0]);
     for (size_t i = 0; !rc && run->o.out && i < sets->n; i++)
         if (sets_is_file(sets->names[i]))
             rc = views_read(sets->names[i], run->tables[i].f.n, &run->views[i]);

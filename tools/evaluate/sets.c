@@ -142,12 +142,12 @@ static int open_datasets(const struct sets_options *o, struct table tables[])
 
 /* --- */
 
-static int fit(const struct table *a, const struct table *b)
+static int fit(const struct sets_options *o, const struct table *a, const struct table *b)
 {
     if (a->f.d != b->f.d)
         return err_set(-EINVAL, "%s has %zu features, %s has %zu: they are of different backbones",
                        a->name, a->f.d, b->name, b->f.d);
-    if (a->f.classes != b->f.classes)
+    if (!o->unlabelled && a->f.classes != b->f.classes)
         return err_set(-EINVAL,
                        "%s has %u classes, %s has %u: a label is a class's place in its own set; "
                        "give both the same class folders, empty ones where a class is missing",
@@ -175,7 +175,7 @@ int sets_open(const struct sets_options *o, struct table tables[])
     if (!rc)
         rc = open_datasets(o, tables);
     for (size_t i = 1; !rc && i < o->n; i++)
-        rc = fit(&tables[0], &tables[i]);
+        rc = fit(o, &tables[0], &tables[i]);
     for (size_t i = 0; i < o->n; i++)
         if (rc)
             table_done(&tables[i]);

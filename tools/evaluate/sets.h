@@ -22,6 +22,7 @@ struct sets_options {
     const char *out;             /* a file that the verb writes at its end; NULL */
     const char *names[SETS_MAX]; /* in the order of the tables */
     size_t n;
+    bool unlabelled; /* the verb looks at no labels: sets may be of other classes */
     /* Of every batch of a dataset, before the next comes, as in features_config; may be NULL. */
     features_batch_fn on_batch;
     void *hint;
@@ -60,7 +61,7 @@ bool sets_is_file(const char *name); /* a features file, by its name; else a dat
 /* First looks whether json and out can be written. tables[o->n], zeroed; on success the caller
  * frees each with table_done, on failure there is nothing to free. Progress goes to standard error;
  * where images were bad, standard output says how many rows are others'. -EINVAL for tables that do
- * not fit each other: another number of features, or of classes. */
+ * not fit each other: another number of features, or of classes unless unlabelled. */
 int sets_open(const struct sets_options *o, struct table tables[]);
 
 #endif

@@ -106,6 +106,28 @@ const char *table_class_words(const struct table *t, int64_t label, char ret[TAB
     return ret;
 }
 
+int table_several(const struct table *t)
+{
+    for (size_t i = 1; i < t->f.n; i++)
+        if (t->f.labels[i] != t->f.labels[0])
+            return 0;
+    char class[TABLE_CLASS_MAX];
+    return err_set(-EBADMSG, "%s: all %zu rows are of class %s: there is nothing to tell apart",
+                   t->name, t->f.n, table_class_words(t, t->f.labels[0], class));
+}
+
+int table_fits(const struct table *t)
+{
+    const size_t d = t->f.d;
+    for (size_t i = 0; i < t->f.n * d; i++)
+        if (fabsf(t->f.x[i]) > TABLE_FIT_MAX)
+            return err_set(-EBADMSG,
+                           "%s: row %zu, column %zu of features is %g: beyond %g no classifier can "
+                           "be fitted well; scale the features down",
+                           t->name, i / d, i % d, (double)t->f.x[i], (double)TABLE_FIT_MAX);
+    return 0;
+}
+
 /* --- reading --- */
 
 /* A copy of the tensor `name` of that dtype and shape, fresh memory. */

@@ -43,6 +43,17 @@ int table_labelled(const struct table *table);
 const char *table_class(const struct table *table, int64_t label);
 const char *table_class_words(const struct table *table, int64_t label, char ret[TABLE_CLASS_MAX]);
 
+/* Of a labelled table: -EBADMSG where all its rows are of one class. */
+int table_several(const struct table *table);
+
+/* What classifiers that are fitted by their loss bear: a feature beyond it and few-shot's solver
+ * stops early, far from its optimum; far beyond it linear's logits leave fp32. Measured on
+ * clusters that are told apart at any scale: right at 1e5, few-shot wrong at 1e6, linear at
+ * 1e12. Scaling them for the user would not do: the penalty makes another score of it.
+ * -EBADMSG naming file, row and column of the first that is larger. */
+static const float TABLE_FIT_MAX = 1e5f;
+int table_fits(const struct table *table);
+
 void table_done(struct table *table);
 
 #endif
