@@ -288,3 +288,13 @@ int import_backbone(struct net *net, const char *path)
     }
     return rc < 0 ? rc : net_follow(net, 0); /* averages of nothing but this */
 }
+
+int import_weights(struct net *net, const struct recipe *recipe)
+{
+    int rc = recipe->model.weights[0] ? import_backbone(net, recipe->model.weights) : 0;
+    char why[ERR_TEXT_MAX];
+    if (rc == 0)
+        return 0;
+    snprintf(why, sizeof why, "%s", err_text());
+    return err_set(rc, "model.weights: %s", why);
+}

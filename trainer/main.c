@@ -199,6 +199,8 @@ static int run(struct arguments *a, struct recipe *recipe)
         rc = a->dry_run ? dry_run(recipe) : train_run(&a->train);
         if (rc == -ENODATA) /* a dataset has too few samples for one batch */
             rc = recipe_blame(rc, "data.batch", a->recipe, a->sets, a->n_sets);
+        else if (rc < 0)
+            rc = recipe_place(rc, a->recipe, a->sets, a->n_sets);
     }
     if (rc < 0)
         log_error("%s", err_text());

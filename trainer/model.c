@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 struct model {
@@ -30,6 +31,26 @@ struct model {
 };
 
 /* --- building --- */
+
+int model_backend(const struct recipe *recipe, struct ops **ret)
+{
+    struct ops *ops = NULL;
+    const char *key = "device.ops";
+    int rc = ops_open(recipe->device.ops, (int)recipe->device.threads, &ops);
+    if (rc == 0) {
+        key = "device.dtype";
+        rc = ops_set_dtype(ops, (enum dtype)recipe->device.dtype);
+    }
+    if (rc == 0) {
+        *ret = ops;
+        return 0;
+    }
+    ops_close(ops);
+    char why[ERR_TEXT_MAX];
+    snprintf(why, sizeof why, "%s", err_text());
+    /* not supported: the recipe asks for what this program or machine has not got */
+    return err_set(rc == -ENOTSUP ? -EINVAL : rc, "%s: %s", key, why);
+}
 
 static int encoder_build(struct model *m, const struct recipe *recipe, const struct spec *spec)
 {

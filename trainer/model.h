@@ -32,6 +32,10 @@ struct model_losses {
 
 struct model;
 
+/* The back end that a recipe's device.* name. -EINVAL, the option's name first, where there is none
+ * such, it is not built in, or it has no bf16; -ENOMEM. ops_close. */
+int model_backend(const struct recipe *recipe, struct ops **ret);
+
 /* recipe is copied where needed. -EINVAL for views that the method cannot use. */
 int model_new(const struct recipe *recipe, struct ops *ops, struct model **ret);
 void model_free(struct model *model);

@@ -98,17 +98,15 @@ int plan_model(const struct recipe *r, struct plan *ret)
     auto_with(model_done) struct model *model = NULL;
     struct plan plan = {0};
     struct dry_counts before, after;
-    int rc = ops_open(r->device.ops, (int)r->device.threads, &real);
-    if (rc == 0)
-        rc = ops_set_dtype(real, (enum dtype)r->device.dtype);
+    int rc = model_backend(r, &real);
     if (rc == 0)
         rc = dry_open(&ops);
     if (rc == 0) {
         ops->dtype = real->dtype;
         rc = model_new(r, ops, &model);
     }
-    if (rc == 0 && r->model.weights[0])
-        rc = import_backbone(model_net(model), r->model.weights);
+    if (rc == 0)
+        rc = import_weights(model_net(model), r);
     if (rc == 0)
         rc = model_infer(model, NULL, 0, NULL);
     if (rc < 0)
@@ -270,6 +268,9 @@ static void print_data(const struct recipe *r, const struct plan *p, FILE *out)
     fprintf(out, "%" PRIu64 " images, %.6g steps an epoch, %" PRIu64 " in %" PRId64 " epochs\n",
             p->samples, (double)p->batches / (double)r->optim.accumulate, p->steps,
             r->optim.epochs);
+    char warning[ERR_TEXT_MAX];
+    if (method_warning(r, p->samples, warning, sizeof warning))
+        fprintf(out, "warning     %s\n", warning);
 }
 
 static void print_optim(const struct recipe *r, FILE *out)

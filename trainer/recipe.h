@@ -184,6 +184,11 @@ int recipe_trainable(const struct recipe *recipe, const char *path, const char *
 int recipe_fed(const struct recipe *recipe, const char *path, const char *const *sets,
                size_t n_sets);
 
+/* An error that shows only when the run begins, and whose err_text begins with an option's name and
+ * ": ": puts the option's place before it. Every other text stays as it is. The same arguments;
+ * returns code. */
+int recipe_place(int code, const char *path, const char *const *sets, size_t n_sets);
+
 /* Puts the place of an option before err_text, for what shows only when loaders answer: the same
  * arguments. Returns code. */
 int recipe_blame(int code, const char *key, const char *path, const char *const *sets,

@@ -298,3 +298,18 @@ int recipe_blame(int code, const char *key, const char *path, const char *const 
     blame(&(struct origin){path, sets, n_sets}, code, key, why);
     return code;
 }
+
+int recipe_place(int code, const char *path, const char *const *sets, size_t n_sets)
+{
+    char why[ERR_TEXT_MAX];
+    snprintf(why, sizeof why, "%s", err_text());
+    for (size_t i = 0; i < recipe_table.n_options; i++) {
+        const char *key = recipe_table.options[i].name;
+        size_t len = strlen(key);
+        if (strncmp(why, key, len) != 0 || why[len] != ':' || why[len + 1] != ' ')
+            continue;
+        blame(&(struct origin){path, sets, n_sets}, code, key, why + len + 2);
+        break;
+    }
+    return code;
+}

@@ -62,13 +62,11 @@ struct train {
 
 static int make_model(struct train *t)
 {
-    int rc = ops_open(t->recipe->device.ops, (int)t->recipe->device.threads, &t->ops);
-    if (rc == 0)
-        rc = ops_set_dtype(t->ops, (enum dtype)t->recipe->device.dtype);
+    int rc = model_backend(t->recipe, &t->ops);
     if (rc == 0)
         rc = model_new(t->recipe, t->ops, &t->model);
-    if (rc == 0 && t->recipe->model.weights[0] && !t->config->resume)
-        rc = import_backbone(model_net(t->model), t->recipe->model.weights);
+    if (rc == 0 && !t->config->resume)
+        rc = import_weights(model_net(t->model), t->recipe);
     return rc < 0 ? rc : guard_new(t->recipe, t->model, &t->guard);
 }
 
@@ -126,6 +124,9 @@ static int open_recv(struct train *t)
     rc = method_check_classes(t->recipe, info->classes);
     if (rc < 0)
         return rc;
+    char warning[ERR_TEXT_MAX];
+    if (method_warning(t->recipe, info->samples, warning, sizeof warning))
+        tell(t, warning);
     if (t->config->resume)
         rc = resume_batches(&t->resume, &t->place, info->session);
     if (rc < 0)

@@ -9,14 +9,14 @@ set -eu
 # ref never has it, and says so in one line.
 if "$trainer" "$dir/recipe.yaml" --set device.ops=ref --set device.dtype=bf16 --run-dir "$dir/runs/ref" \
     2>"$dir/ref.err"; then fail 'ref trains in bf16'; fi
-[ "$(wc -l <"$dir/ref.err")" -eq 1 ] && grep -q 'device.dtype bf16: the back end ref' "$dir/ref.err" ||
+[ "$(wc -l <"$dir/ref.err")" -eq 1 ] && grep -q 'device.dtype: no bf16: the back end ref' "$dir/ref.err" ||
     fail "ref says: $(cat "$dir/ref.err")"
 [ ! -e "$dir/runs/ref" ] || fail 'a run that cannot be left a folder'
 
 set -- --set device.dtype=bf16 --set model.width=16 --set checkpoint.every=10 --set checkpoint.keep=9
 "$trainer" "$dir/recipe.yaml" --run-dir "$dir/runs/whole" --steps 60 "$@" >"$dir/whole.out" \
     2>"$dir/whole.err" || {
-    grep 'device.dtype bf16: ' "$dir/whole.err" && exit 77
+    grep 'device.dtype: no bf16: ' "$dir/whole.err" && exit 77
     cat "$dir/whole.err"
     fail 'no run in bf16'
 }

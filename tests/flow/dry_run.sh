@@ -23,6 +23,9 @@ says '^recipe      t: simsiam, AugSelf crop 1, color 1$'
 dry "$r" --set optim.accumulate=4
 says ' 2.5 steps an epoch, 15 in 6 epochs$'
 
+dry "$r" --set method.name=moco --set method.queue.size=132
+says '^warning     method.queue.size: 132 keys of the 120 images'
+
 # A daemon tells; one that is not there does not, and that is no error.
 start_loader a
 dry "$r" --set "data.loaders=ipc://$dir/a.sock"

@@ -41,8 +41,15 @@ sed 's/^method: {/method: {name: moco, queue: {size: 100}, /' "$r" >"$dir/queue.
 refused 78 'queue.yaml:5: method.queue.size: 100 keys are no whole number of batches of 12' "$dir/queue.yaml"
 sed 's/^method: {/method: {name: supervised, /' "$r" >"$dir/classes.yaml"
 refused 78 'classes.yaml:5: method.classes: supervised needs the number of classes' "$dir/classes.yaml"
+sed 's/^method: {/method: {name: supervised, classes: 5, /' "$r" >"$dir/classes5.yaml"
 refused 78 'views.blur.kernel' "$r" --set views.blur.kernel=4
-refused 78 'abacus' "$r" --set device.ops=abacus
+# What shows only when the run begins is told with its place as well.
+refused 78 '^augstream-trainer: error: --set device.ops: no back end is called "abacus"' "$r" --set device.ops=abacus
+sed 's/^device: {/device: {ops: ref, dtype: bf16, /' "$r" >"$dir/bf16.yaml"
+refused 78 'bf16.yaml:8: device.dtype: no bf16: the back end ref' "$dir/bf16.yaml"
+sed "s|^model: {|model: {weights: $dir/nosuch.safetensors, |" "$r" >"$dir/weights.yaml"
+refused 65 "weights.yaml:4: model.weights: $dir/nosuch.safetensors: " "$dir/weights.yaml"
+refused 78 'classes5.yaml:5: method.classes: 5; the dataset flowers has 12 classes' "$dir/classes5.yaml"
 
 # The data.
 refused 65 "$dir/nosuch" "$r" --set "data.path=$dir/nosuch"

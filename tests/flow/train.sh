@@ -89,6 +89,13 @@ counted=$(sed -n 's/^data    \([0-9]*\) images substituted.*/\1/p' "$dir/bad.out
 [ "$counted" -ge 6 ] && [ "$counted" -le 14 ] || fail "$counted images substituted"
 grep -q '^steps   60 of 60' "$dir/bad.out"
 
+# A queue of more keys than there are images is told, and trains.
+train queue --steps 1 --set method.name=moco --set method.queue.size=132
+grep -q 'warning: method.queue.size: 132 keys of the 120 images of flowers: ' "$dir/queue.err" ||
+    { cat "$dir/queue.err"; fail 'no word of the queue'; }
+train queue120 --steps 1 --set method.name=moco --set method.queue.size=120
+! grep -q 'queue' "$dir/queue120.err" || { cat "$dir/queue120.err"; fail 'a word about a queue that fits'; }
+
 # Steps of three batches: the last epoch has a batch too few for its last step, and is scored nevertheless.
 train thirds --set optim.epochs=2 --set optim.accumulate=3 --set knn.every=1 \
     --set "knn.train=$dir/flowers/train" --set "knn.test=$dir/flowers/test"

@@ -39,11 +39,31 @@ static void classes(void **state)
     assert_int_equal(method_check_classes(&only, 200), 0);
 }
 
+/* A queue that the dataset cannot fill once without repeating itself. */
+static void warning(void **state)
+{
+    (void)state;
+    char text[256] = "";
+    struct recipe r = {.data = {.dataset = "birds"},
+                       .method = {.name = METHOD_MOCO, .queue.size = 512}};
+    assert_false(method_warning(&r, 512, text, sizeof text));
+    assert_true(method_warning(&r, 511, text, sizeof text));
+    assert_string_equal(text, "method.queue.size: 512 keys of the 511 images of birds: from the "
+                              "second epoch on the queue holds an image's own earlier keys among "
+                              "its negatives");
+    r.method.name = METHOD_SIMCLR; /* has no queue, whatever the recipe says of one */
+    assert_false(method_warning(&r, 100, text, sizeof text));
+    r.method.name = METHOD_MOCO;
+    r.augself.only = true; /* nor has a run of the heads alone */
+    assert_false(method_warning(&r, 100, text, sizeof text));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(table),
         cmocka_unit_test(classes),
+        cmocka_unit_test(warning),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

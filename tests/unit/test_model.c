@@ -397,6 +397,27 @@ static void accumulated(void **state)
 
 #define with_model(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
+static void test_backend(void **state)
+{
+    (void)state;
+    static struct recipe r;
+    static const char *const least[] = {"run.name=t", "data.dataset=d", "data.path=p"};
+    struct ops *ops = NULL;
+    assert_int_equal(recipe_load(&r, NULL, least, ARRAY_LEN(least)), 0);
+    snprintf(r.device.ops, sizeof r.device.ops, "ref");
+    assert_int_equal(model_backend(&r, &ops), 0);
+    assert_string_equal(ops->name, "ref");
+    ops_close(ops);
+    ops = NULL;
+    r.device.dtype = DTYPE_BF16;
+    assert_int_equal(model_backend(&r, &ops), -EINVAL);
+    assert_int_equal(strncmp(err_text(), "device.dtype: no bf16: the back end ref", 39), 0);
+    snprintf(r.device.ops, sizeof r.device.ops, "abacus");
+    assert_int_equal(model_backend(&r, &ops), -EINVAL);
+    assert_int_equal(strncmp(err_text(), "device.ops: no back end is called", 33), 0);
+    assert_null(ops);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -411,6 +432,7 @@ int main(void)
         with_model(accumulated),
         with_model(conditioned),
         with_model(other_views),
+        cmocka_unit_test(test_backend),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -208,6 +208,31 @@ static void test_trainable(void **state)
     assert_string_equal(err_text(), expected);
 }
 
+/* What shows late: the option's place where the text begins with one, else the text as it was. */
+static void test_place(void **state)
+{
+    (void)state;
+    struct recipe r;
+    const char *const sets[] = {"device.threads=1"};
+    char expected[256];
+    put_file("run: {name: r}\ndata: {dataset: d, path: p}\ndevice: {ops: ref}\n");
+    assert_int_equal(recipe_load(&r, path, sets, 1), 0);
+    err_set(-EINVAL, "device.ops: none such");
+    assert_int_equal(recipe_place(-EINVAL, path, sets, 1), -EINVAL);
+    snprintf(expected, sizeof expected, "%s:3: device.ops: none such", path);
+    assert_string_equal(err_text(), expected);
+    err_set(-ENOENT, "device.threads: too many");
+    assert_int_equal(recipe_place(-ENOENT, path, sets, 1), -ENOENT);
+    assert_string_equal(err_text(), "--set device.threads: too many");
+    static const char *const others[] = {"device: none such", "device.ops none", "device.opsy: no",
+                                         "/data: device.ops: no", ""};
+    for (size_t i = 0; i < ARRAY_LEN(others); i++) {
+        err_set(-EINVAL, "%s", others[i]);
+        recipe_place(-EINVAL, path, sets, 1);
+        assert_string_equal(err_text(), others[i]);
+    }
+}
+
 /* Views of every count and kind load: what a method can use of them is the model's to say. */
 static void test_views(void **state)
 {
@@ -240,7 +265,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_embedded),     cmocka_unit_test(test_refused),
         cmocka_unit_test(test_line_numbers), cmocka_unit_test(test_trainable),
-        cmocka_unit_test(test_views),
+        cmocka_unit_test(test_place),        cmocka_unit_test(test_views),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

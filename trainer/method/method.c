@@ -104,3 +104,14 @@ int method_check_classes(const struct recipe *r, uint32_t classes)
     return err_set(-EINVAL, "method.classes: %" PRId64 "; the dataset %s has %" PRIu32 " classes",
                    r->method.classes, r->data.dataset, classes);
 }
+
+bool method_warning(const struct recipe *r, uint64_t samples, char *ret, size_t cap)
+{
+    if (method_of(r)->defaults.queue == 0 || (uint64_t)r->method.queue.size <= samples)
+        return false;
+    snprintf(ret, cap,
+             "method.queue.size: %" PRId64 " keys of the %" PRIu64 " images of %s: from the second "
+             "epoch on the queue holds an image's own earlier keys among its negatives",
+             r->method.queue.size, samples, r->data.dataset);
+    return true;
+}

@@ -90,4 +90,8 @@ int method_check(const struct recipe *recipe, const char **ret_key);
  */
 int method_check_classes(const struct recipe *recipe, uint32_t classes);
 
+/* What is allowed and hardly meant, with a dataset of so many images: the text is cut to cap.
+ * False: nothing. */
+bool method_warning(const struct recipe *recipe, uint64_t samples, char *ret, size_t cap);
+
 #endif

@@ -80,7 +80,7 @@ int ops_open(const char *name, int threads, struct ops **ret)
 int ops_set_dtype(struct ops *ops, enum dtype wish)
 {
     if (wish == DTYPE_BF16 && ops->no_bf16)
-        return err_set(-ENOTSUP, "device.dtype bf16: %s; fp32 works everywhere", ops->no_bf16);
+        return err_set(-ENOTSUP, "no bf16: %s; fp32 works everywhere", ops->no_bf16);
     ops->dtype = wish == DTYPE_AUTO ? (ops->no_bf16 ? DTYPE_FP32 : DTYPE_BF16) : wish;
     return 0;
 }
