@@ -209,7 +209,14 @@ static void test_filters(void **state)
     (void)state;
     make(NULL, 1, 1);
     assert_int_equal(STATS("--where", "jitter.hue>0"), EXIT_OK);
-    has(out, "nothing was tested");
+    has(out, "; the law: set aside, for --where picks by what was drawn\n");
+    has(out, "\nnothing was tested: of picked views no law holds\n");
+    has_not(out, "not told");
+    assert_int_equal(STATS("--json", "--where", "jitter.hue>0"), EXIT_OK);
+    has(out, "\n \"selected\": true,");
+    assert_int_equal(STATS("--json", "--where", "sample<5000"), EXIT_OK);
+    has(out, "\n \"selected\": false,");
+    has(out, "\"law\": \"the session's own\"");
     assert_int_equal(STATS("--check", "--where", "sample<5000"), EXIT_OK);
     has(out, "10000 views of 40 batches");
     assert_int_equal(STATS("--check", "--view", "1"), EXIT_OK);

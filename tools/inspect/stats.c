@@ -273,7 +273,8 @@ static int report(struct stats *s, struct tell *tell)
                           .n_sessions = s->n_sessions,
                           .gaps = s->gaps,
                           .others = s->others,
-                          .level = s->o->level};
+                          .level = s->o->level,
+                          .selected = s->selected};
     int rc = judge(s, tell);
     if (rc)
         return rc;

@@ -26,6 +26,7 @@ struct tell {
     uint64_t gaps;   /* batches that were shed or lost on the way */
     uint64_t others; /* batches of sessions that are not told of */
     double level;    /* of the verdicts */
+    bool selected;   /* views were picked by what was drawn: their laws are set aside */
     size_t tests, wrong;
 };
 

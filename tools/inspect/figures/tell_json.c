@@ -164,6 +164,7 @@ int tell_json(const struct tell *t, FILE *out)
     json_object_set_new(root, "sessions", sessions);
     json_object_set_new(root, "gaps", whole(t->gaps));
     json_object_set_new(root, "other_batches", whole(t->others));
+    json_object_set_new(root, "selected", json_boolean(t->selected));
     json_object_set_new(root, "level", json_real(t->level));
     json_object_set_new(root, "tests", whole(t->tests));
     json_object_set_new(root, "wrong", wrong_json(t));

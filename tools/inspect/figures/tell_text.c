@@ -27,7 +27,8 @@ struct page {
     FILE *out;
     const struct tell_style *style;
     size_t cells;
-    int words; /* the column of the law */
+    int words;     /* the column of the law */
+    bool selected; /* of the tell */
 };
 
 static const char *const edge[2][2] = {{"[", "]"}, {"▕", "▏"}};
@@ -148,8 +149,9 @@ static void row_print(const struct page *page, const struct tally_row *row)
         snprintf(gap, sizeof gap, "%.4f", row->gap);
         p_text(row->p, p);
     }
+    const char *words = page->selected && row->law.kind == LAW_NONE ? "set aside" : row->words;
     fprintf(page->out, "%-*s%*" PRIu64 "  %-*s%*s%*s  %s\n", NAME, row->name, COUNT, row->n,
-            page->words, row->words, GAP, gap, P, p, verdict(row));
+            page->words, words, GAP, gap, P, p, verdict(row));
     if (row->n == 0 || row->bars == 0 || (row->test == TALLY_CERTAIN && !row->wrong))
         return; /* there is nothing to see */
     if (row->law.classes == 2)
@@ -185,14 +187,20 @@ static void trivial_print(const struct page *page, const struct tell_session *s)
     fputc('\n', page->out);
 }
 
+static const char *law_from(const struct page *page, const struct tell_session *s)
+{
+    if (page->selected)
+        return "set aside, for --where picks by what was drawn";
+    return s->law ? s->law : "not told (--recipe gives one)";
+}
+
 static void session_print(const struct page *page, const struct tell_session *s)
 {
     char name[2 * 4 + 1];
     for (int i = 0; i < 4; i++)
         snprintf(name + (ptrdiff_t)2 * i, 3, "%02x", s->session[i]);
     fprintf(page->out, "%s, session %s: %" PRIu64 " views of %" PRIu64 " batches; the law: %s\n",
-            s->dataset, name, s->info.views, s->info.batches,
-            s->law ? s->law : "not told (--recipe gives one)");
+            s->dataset, name, s->info.views, s->info.batches, law_from(page, s));
     if (s->info.repeated || s->info.stand_ins)
         fprintf(page->out,
                 "left out: %" PRIu64 " batches that were told again, %" PRIu64
@@ -222,7 +230,9 @@ static void closing_print(const struct page *page, const struct tell *t)
     const char *separator = "";
     if (t->tests == 0 && t->wrong == 0) {
         fprintf(page->out, "\nnothing was tested: %s\n",
-                t->n_sessions && t->sessions[0].law ? "too few views" : "no law is told");
+                t->selected                           ? "of picked views no law holds"
+                : t->n_sessions && t->sessions[0].law ? "too few views"
+                                                      : "no law is told");
         return;
     }
     if (t->wrong == 0) {
@@ -249,7 +259,7 @@ static void closing_print(const struct page *page, const struct tell *t)
 void tell_text(const struct tell *t, const struct tell_style *style, FILE *out)
 {
     const size_t cells = style->columns >= WIDE ? CELLS_WIDE : CELLS;
-    const struct page page = {out, style, cells, WORDS + (int)(cells - CELLS)};
+    const struct page page = {out, style, cells, WORDS + (int)(cells - CELLS), t->selected};
     for (size_t i = 0; i < t->n_sessions; i++) {
         if (i > 0)
             fputc('\n', out);
