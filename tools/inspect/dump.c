@@ -2,6 +2,7 @@
 /* dump: takes a record, gives its omega as lines on standard output, from its beginning or of one
  * step or sample; or what the file is. */
 #include "common/auto.h"
+#include "common/digest.h"
 #include "common/err.h"
 #include "proto/record.h"
 #include "tools/inspect/feed/line.h"
@@ -172,20 +173,20 @@ static void print_state(const struct record_info *info)
 static int print_first(struct record *record)
 {
     static struct wire_message tap;
+    char hex[2 * DIGEST_BYTES + 1];
     int rc = record_next(record, &tap);
     if (rc < 0)
         return rc == -ENODATA ? 0 : rc;
     row("dataset");
     printf("%s", tap.tap.dataset);
     if (tap.tap.told_spec) {
-        printf(", fingerprint ");
-        for (int i = 0; i < DIGEST_BYTES; i++)
-            printf("%02x", tap.tap.fingerprint[i]);
+        digest_hex(tap.tap.fingerprint, hex);
+        printf(", fingerprint %s", hex);
     }
     putchar('\n');
     row("session");
-    for (int i = 0; i < DIGEST_BYTES; i++)
-        printf("%02x", tap.tap.batch.session[i]);
+    digest_hex(tap.tap.batch.session, hex);
+    printf("%s", hex);
     if (tap.tap.told_spec)
         printf(", seed %" PRIu64, tap.tap.spec.seed);
     printf(", %u views of %u samples, %s\n", tap.tap.batch.n_views, tap.tap.batch.n_samples,

@@ -4,6 +4,7 @@
 #include "tools/inspect/feed/line.h"
 
 #include "common/auto.h"
+#include "common/digest.h"
 #include "common/err.h"
 
 #include <errno.h>
@@ -15,13 +16,6 @@
 #include <unistd.h>
 
 enum { JSON_MAX = 1024, DIGITS_SHOWN = 12 /* of a session's name, in the table */ };
-
-static void hex(const uint8_t *bytes, size_t digits, char *ret)
-{
-    for (size_t i = 0; i < digits; i++)
-        ret[i] = "0123456789abcdef"[bytes[i / 2] >> (i % 2 ? 0 : 4) & 15];
-    ret[digits] = 0;
-}
 
 /* --- jsonl --- */
 
@@ -98,7 +92,7 @@ static void csv_begin(struct line *line, const char *event, const struct wire_me
         return;
     }
     char session[2 * DIGEST_BYTES + 1];
-    hex(tap->tap.batch.session, 2 * DIGEST_BYTES, session);
+    digest_hex(tap->tap.batch.session, session);
     fprintf(line->out, "%s,%" PRIu64 ",", event, tap->tap.sequence);
     if (tap->tap.at_us)
         fprintf(line->out, "%" PRIu64, tap->tap.at_us);
@@ -241,13 +235,13 @@ static void table_missing(struct line *line, const struct feed_event *event)
 static void table_session(struct line *line, const struct wire_message *tap)
 {
     const struct wire_batch *b = &tap->tap.batch;
-    char session[DIGITS_SHOWN + 1];
+    char session[2 * DIGEST_BYTES + 1];
     if (line->begun && memcmp(line->session, b->session, DIGEST_BYTES) == 0)
         return;
-    hex(b->session, DIGITS_SHOWN, session);
+    digest_hex(b->session, session);
     memcpy(line->session, b->session, DIGEST_BYTES);
-    fprintf(line->out, "-- %s, session %s: %" PRIu32 " views of %" PRIu32 " samples\n",
-            tap->tap.dataset, session, b->n_views, b->n_samples);
+    fprintf(line->out, "-- %s, session %.*s: %" PRIu32 " views of %" PRIu32 " samples\n",
+            tap->tap.dataset, DIGITS_SHOWN, session, b->n_views, b->n_samples);
     line->since++;
     if (!line->begun)
         table_head(line);

@@ -2,6 +2,7 @@
 /* tell_json: takes rows, gives one JSON object. Numbers that are not there are null. */
 #include "tools/inspect/figures/tell.h"
 
+#include "common/digest.h"
 #include "common/err.h"
 
 #include <errno.h>
@@ -123,8 +124,7 @@ static json_t *session_json(const struct tell_session *s)
 {
     char name[2 * DIGEST_BYTES + 1];
     json_t *ret = json_object();
-    for (size_t i = 0; i < DIGEST_BYTES; i++)
-        snprintf(name + 2 * i, 3, "%02x", s->session[i]);
+    digest_hex(s->session, name);
     json_object_set_new(ret, "dataset", json_string(s->dataset));
     json_object_set_new(ret, "session", json_string(name));
     json_object_set_new(ret, "law", s->law ? json_string(s->law) : json_null());

@@ -2,6 +2,7 @@
 /* tell_text: takes rows, gives a table: for each a line of what is said of it, then what was seen
  * and, below it, what its law says. */
 #include "common/auto.h"
+#include "common/digest.h"
 #include "tools/inspect/figures/sketch.h"
 #include "tools/inspect/figures/tell.h"
 
@@ -20,6 +21,7 @@ enum {
     GAP = 7,
     P = 8,
     LABEL = 7,
+    DIGITS_SHOWN = 8, /* of a session's name */
     WIDE = 80 + CELLS_WIDE - CELLS,
 };
 
@@ -196,11 +198,10 @@ static const char *law_from(const struct page *page, const struct tell_session *
 
 static void session_print(const struct page *page, const struct tell_session *s)
 {
-    char name[2 * 4 + 1];
-    for (int i = 0; i < 4; i++)
-        snprintf(name + (ptrdiff_t)2 * i, 3, "%02x", s->session[i]);
-    fprintf(page->out, "%s, session %s: %" PRIu64 " views of %" PRIu64 " batches; the law: %s\n",
-            s->dataset, name, s->info.views, s->info.batches, law_from(page, s));
+    char name[2 * DIGEST_BYTES + 1];
+    digest_hex(s->session, name);
+    fprintf(page->out, "%s, session %.*s: %" PRIu64 " views of %" PRIu64 " batches; the law: %s\n",
+            s->dataset, DIGITS_SHOWN, name, s->info.views, s->info.batches, law_from(page, s));
     if (s->info.repeated || s->info.stand_ins)
         fprintf(page->out,
                 "left out: %" PRIu64 " batches that were told again, %" PRIu64

@@ -4,6 +4,7 @@
 #include "tools/inspect/serve/state.h"
 
 #include "common/auto.h"
+#include "common/digest.h"
 #include "common/err.h"
 
 #include <errno.h>
@@ -179,8 +180,7 @@ static bool wished(const struct state_session *session, const struct state_wish 
 {
     char name[2 * DIGEST_BYTES + 1];
     const char *digits = wish->session ? wish->session : "";
-    for (size_t i = 0; i < DIGEST_BYTES; i++)
-        snprintf(&name[2 * i], 3, "%02x", session->name[i]);
+    digest_hex(session->name, name);
     return strlen(digits) < sizeof name && !strncasecmp(name, digits, strlen(digits)) &&
            (!wish->dataset || !strcmp(wish->dataset, session->spec.dataset));
 }

@@ -3,6 +3,7 @@
 #include "tools/inspect/serve/tell.h"
 
 #include "common/auto.h"
+#include "common/digest.h"
 #include "tools/inspect/feed/param.h"
 
 #include <errno.h>
@@ -33,8 +34,7 @@ static json_t *number(double value)
 static json_t *name_of(const uint8_t digest[DIGEST_BYTES])
 {
     char name[2 * DIGEST_BYTES + 1];
-    for (size_t i = 0; i < DIGEST_BYTES; i++)
-        snprintf(&name[2 * i], 3, "%02x", digest[i]);
+    digest_hex(digest, name);
     return json_string(name);
 }
 

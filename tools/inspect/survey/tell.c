@@ -4,6 +4,7 @@
 #include "tools/inspect/survey/survey.h"
 
 #include "common/auto.h"
+#include "common/digest.h"
 #include "common/err.h"
 #include "common/file.h"
 #include "common/plain.h"
@@ -257,12 +258,6 @@ static void tell_sizes(const struct survey *s, FILE *out)
 
 /* --- all of it, for eyes --- */
 
-static void fingerprint_text(const struct survey *s, char ret[2 * DIGEST_BYTES + 1])
-{
-    for (int i = 0; i < DIGEST_BYTES; i++)
-        snprintf(ret + 2 * i, 3, "%02x", s->fingerprint[i]);
-}
-
 static void tell_labels(const struct survey *s, FILE *out)
 {
     const struct balance b = balance_of(s);
@@ -294,7 +289,7 @@ void survey_tell(const struct survey *s, const struct survey_about *about, FILE 
     put_name(out, about->name, 0);
     if (about->format)
         fprintf(out, " (%s)", about->format);
-    fingerprint_text(s, fingerprint);
+    digest_hex(s->fingerprint, fingerprint);
     fprintf(out, "\n%-15s%s\n%-15s%" PRIu64 "\n", "fingerprint", fingerprint, "images", s->samples);
     if (seen < s->samples)
         fprintf(out, "%-15s%" PRIu64 ": the figures below are of these\n", "seen", seen);
@@ -406,7 +401,7 @@ int survey_json(const struct survey *s, const struct survey_about *about, FILE *
     char fingerprint[2 * DIGEST_BYTES + 1];
     const uint64_t seen = s->good + s->n_bad;
     json_t *top = json_object();
-    fingerprint_text(s, fingerprint);
+    digest_hex(s->fingerprint, fingerprint);
     bool fine =
         put_json(top, "dataset", as_text(about->name)) &&
         put_json(top, "format", as_text(about->format)) &&
