@@ -197,6 +197,25 @@ static void test_table(void **state)
     assert_string_equal(said, want);
 }
 
+/* A name from the wire steers no terminal. */
+static void test_table_plain(void **state)
+{
+    (void)state;
+    char *text = NULL;
+    size_t len;
+    FILE *out = open_memstream(&text, &len);
+    struct line line = {.format = LINE_TABLE, .out = out};
+    struct wire_message *tap = sample_message(&samples, WIRE_TAP);
+    snprintf(tap->tap.dataset, sizeof tap->tap.dataset,
+             "flo\xc2\x9b"
+             "2Jwers");
+    line_batch(&line, tap, &all, 1);
+    fclose(out);
+    assert_int_equal(strncmp(text, "-- flo?2Jwers, session ", 23), 0);
+    assert_null(strstr(text, "\xc2\x9b"));
+    free(text);
+}
+
 /* The width holds as long as the numbers are such as occur; the head comes again. */
 static void test_table_width(void **state)
 {
@@ -322,9 +341,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_jsonl),         cmocka_unit_test(test_csv),
         cmocka_unit_test(test_csv_of_events), cmocka_unit_test(test_csv_quotes),
-        cmocka_unit_test(test_table),         cmocka_unit_test(test_table_width),
-        cmocka_unit_test(test_most),          cmocka_unit_test(test_names),
-        cmocka_unit_test(test_flush),         cmocka_unit_test(test_repeat),
+        cmocka_unit_test(test_table),         cmocka_unit_test(test_table_plain),
+        cmocka_unit_test(test_table_width),   cmocka_unit_test(test_most),
+        cmocka_unit_test(test_names),         cmocka_unit_test(test_flush),
+        cmocka_unit_test(test_repeat),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

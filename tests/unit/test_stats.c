@@ -48,9 +48,9 @@ static void make(spoil_fn spoil, uint32_t sessions, uint32_t repeat)
 /* --- the verb --- */
 
 /* Its exit code; what it printed is in out and err. */
-static int stats(const char *const *more)
+static int verb(int (*run)(int argc, char **argv), const char *const *more)
 {
-    char *argv[ARGS_MAX] = {"stats", path};
+    char *argv[ARGS_MAX] = {"verb", path};
     int argc = 2;
     while (*more)
         argv[argc++] = (char *)*more++;
@@ -65,7 +65,7 @@ static int stats(const char *const *more)
         dup2(fileno(files[i]), i + 1);
     }
     optind = 0; /* getopt starts anew */
-    const int code = inspect_stats(argc, argv);
+    const int code = run(argc, argv);
     fflush(stdout);
     for (int i = 0; i < 2; i++) {
         dup2(saved[i], i + 1);
@@ -76,7 +76,7 @@ static int stats(const char *const *more)
     }
     return code;
 }
-#define STATS(...) stats((const char *const[]){__VA_ARGS__, NULL})
+#define STATS(...) verb(inspect_stats, (const char *const[]){__VA_ARGS__, NULL})
 
 static void has(const char *text, const char *wanted)
 {
@@ -229,6 +229,29 @@ static void test_filters(void **state)
     assert_int_equal(STATS("--level", "2"), EXIT_USAGE);
 }
 
+static void rename_set(struct wire_message *tap, struct omega *omega)
+{
+    (void)omega;
+    snprintf(tap->tap.dataset, sizeof tap->tap.dataset,
+             "flo\xc2\x9b"
+             "2Jwers");
+    memcpy(tap->tap.spec.dataset, tap->tap.dataset, sizeof tap->tap.dataset);
+    spec_digest(&tap->tap.spec, tap->tap.fingerprint, tap->tap.batch.session);
+}
+
+/* What another's loader calls its dataset steers no terminal: C1 passes for a name on the wire. */
+static void test_plain(void **state)
+{
+    (void)state;
+    make(rename_set, 1, 1);
+    assert_int_equal(STATS("--view", "0"), EXIT_OK);
+    has(out, "flo?2Jwers, session ");
+    has_not(out, "\xc2\x9b");
+    assert_int_equal(verb(inspect_dump, (const char *const[]){"--info", NULL}), EXIT_OK);
+    has(out, "\ndataset     flo?2Jwers, fingerprint ");
+    has_not(out, "\xc2\x9b");
+}
+
 static const json_t *row_of(const json_t *rows, const char *name)
 {
     size_t i;
@@ -318,7 +341,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_right),   cmocka_unit_test(test_wrong), cmocka_unit_test(test_untold),
-        cmocka_unit_test(test_filters), cmocka_unit_test(test_json),
+        cmocka_unit_test(test_filters), cmocka_unit_test(test_plain), cmocka_unit_test(test_json),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

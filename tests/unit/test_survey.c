@@ -314,6 +314,10 @@ static void test_told_names(void **state)
     const struct survey_about endpoint = {.name = "flowers"};
     char second[] = "rose";
     const char *const names[] = {"0", second, "a <\"lily\">"};
+    const char *const odd[] = {"0",
+                               "ro\xc2\x9b"
+                               "se",
+                               "2"};
     seen(&s);
     assert_int_equal(survey_name(&s, NULL), 0);
     assert_null(s.class_names);
@@ -328,6 +332,12 @@ static void test_told_names(void **state)
     assert_non_null(strstr(object, "\"a <\\\"lily\\\">\""));
     survey_done(&s);
     assert_null(s.class_names);
+    seen(&s);
+    assert_int_equal(survey_name(&s, odd), 0);
+    auto_free char *plain = told(&s, &endpoint, false);
+    assert_non_null(strstr(plain, "     1  ro?se "));
+    assert_null(strstr(plain, "\xc2\x9b"));
+    survey_done(&s);
 }
 
 /* An old endpoint tells no names, and any of bad images no labels. */

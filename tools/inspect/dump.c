@@ -4,6 +4,7 @@
 #include "common/auto.h"
 #include "common/digest.h"
 #include "common/err.h"
+#include "common/plain.h"
 #include "proto/record.h"
 #include "tools/inspect/feed/line.h"
 #include "tools/inspect/inspect.h"
@@ -137,7 +138,8 @@ static void print_made(const struct record_info *info)
     if (info->made_at_us && gmtime_r(&made, &tm))
         strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm);
     row("written by");
-    printf("%s, %s\n", info->program[0] ? info->program : "nobody who is named", text);
+    plain_put(stdout, info->program[0] ? info->program : "nobody who is named");
+    printf(", %s\n", text);
 }
 
 static void print_counts(const struct record_info *info)
@@ -178,7 +180,7 @@ static int print_first(struct record *record)
     if (rc < 0)
         return rc == -ENODATA ? 0 : rc;
     row("dataset");
-    printf("%s", tap.tap.dataset);
+    plain_put(stdout, tap.tap.dataset);
     if (tap.tap.told_spec) {
         digest_hex(tap.tap.fingerprint, hex);
         printf(", fingerprint %s", hex);

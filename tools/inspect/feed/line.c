@@ -6,6 +6,7 @@
 #include "common/auto.h"
 #include "common/digest.h"
 #include "common/err.h"
+#include "common/plain.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -240,8 +241,10 @@ static void table_session(struct line *line, const struct wire_message *tap)
         return;
     digest_hex(b->session, session);
     memcpy(line->session, b->session, DIGEST_BYTES);
-    fprintf(line->out, "-- %s, session %.*s: %" PRIu32 " views of %" PRIu32 " samples\n",
-            tap->tap.dataset, DIGITS_SHOWN, session, b->n_views, b->n_samples);
+    fputs("-- ", line->out);
+    plain_put(line->out, tap->tap.dataset);
+    fprintf(line->out, ", session %.*s: %" PRIu32 " views of %" PRIu32 " samples\n", DIGITS_SHOWN,
+            session, b->n_views, b->n_samples);
     line->since++;
     if (!line->begun)
         table_head(line);

@@ -3,6 +3,7 @@
  * and, below it, what its law says. */
 #include "common/auto.h"
 #include "common/digest.h"
+#include "common/plain.h"
 #include "tools/inspect/figures/sketch.h"
 #include "tools/inspect/figures/tell.h"
 
@@ -200,8 +201,9 @@ static void session_print(const struct page *page, const struct tell_session *s)
 {
     char name[2 * DIGEST_BYTES + 1];
     digest_hex(s->session, name);
-    fprintf(page->out, "%s, session %.*s: %" PRIu64 " views of %" PRIu64 " batches; the law: %s\n",
-            s->dataset, DIGITS_SHOWN, name, s->info.views, s->info.batches, law_from(page, s));
+    plain_put(page->out, s->dataset);
+    fprintf(page->out, ", session %.*s: %" PRIu64 " views of %" PRIu64 " batches; the law: %s\n",
+            DIGITS_SHOWN, name, s->info.views, s->info.batches, law_from(page, s));
     if (s->info.repeated || s->info.stand_ins)
         fprintf(page->out,
                 "left out: %" PRIu64 " batches that were told again, %" PRIu64
