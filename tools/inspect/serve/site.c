@@ -105,13 +105,26 @@ static enum MHD_Result send_answer(struct MHD_Connection *connection, const stru
     return rc;
 }
 
+static enum MHD_Result host_count(void *user, enum MHD_ValueKind kind, const char *key,
+                                  const char *value)
+{
+    (void)kind;
+    (void)value;
+    *(unsigned *)user += strcasecmp(key, MHD_HTTP_HEADER_HOST) == 0;
+    return MHD_YES;
+}
+
 /* Why a request gets no answer from the owner; false: it does. */
 static bool refused(const struct site *site, struct MHD_Connection *connection, const char *method,
                     struct site_answer *ret)
 {
     const char *host = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Host");
     const char *length = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Content-Length");
-    if (!host || !site_host_ok(host, site->bind))
+    unsigned hosts = 0;
+    MHD_get_connection_values(connection, MHD_HEADER_KIND, host_count, &hosts);
+    if (hosts > 1) /* RFC 9112, 3.2: a proxy on the way may have gone by the other one */
+        site_say(ret, MHD_HTTP_BAD_REQUEST, "A request names one Host.\n");
+    else if (!host || !site_host_ok(host, site->bind))
         site_say(ret, MHD_HTTP_MISDIRECTED_REQUEST,
                  "This page answers to localhost and to the address it was bound to, by no other "
                  "name.\n");
