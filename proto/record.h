@@ -51,7 +51,8 @@ int record_add(struct record_writer *writer, const struct wire_message *tap);
 /* What was added so far is on the disk when this returns 0. Small blocks compress less well. */
 int record_flush(struct record_writer *writer);
 
-/* Writes what is left, the index and the tail. Frees whatever happens; NULL is fine. */
+/* Writes what is left, the index and the tail; a file that cannot be ended and was given no batch
+ * is removed, as by record_drop. Frees whatever happens; NULL is fine. */
 int record_close(struct record_writer *writer);
 
 /* Removes the file, if it is still the one of that name, and frees: of a record that got nothing.

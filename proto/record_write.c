@@ -33,6 +33,7 @@ struct record_writer {
     ZSTD_CCtx *zstd;
     struct wire_message message; /* parts of the file */
     struct record_info info;
+    bool any;       /* a batch was given to it */
     uint64_t index; /* where the last index is; 0: none yet */
 
     /* the block that is being filled */
@@ -315,6 +316,7 @@ int record_add(struct record_writer *w, const struct wire_message *tap)
     b->first = tap->tap.sequence < b->first ? tap->tap.sequence : b->first;
     b->last = tap->tap.sequence > b->last ? tap->tap.sequence : b->last;
     b->batches++;
+    w->any = true;
     b->views += batch->n_views * batch->n_samples;
     w->n_runs += w->n_seen == 0 || w->seen[w->n_seen - 1] >> 32 != batch->epoch;
     for (uint32_t n = 0; n < batch->n_samples; n++)
@@ -379,12 +381,19 @@ static int make_memory(struct record_writer *w)
     return rc;
 }
 
-void record_drop(struct record_writer *w)
+/* The file, if it is still the one of that name. */
+static void unlink_own(const struct record_writer *w)
 {
     struct stat ours, there;
-    if (w && fstat(w->fd, &ours) == 0 && stat(w->path, &there) == 0 &&
-        ours.st_dev == there.st_dev && ours.st_ino == there.st_ino)
+    if (fstat(w->fd, &ours) == 0 && stat(w->path, &there) == 0 && ours.st_dev == there.st_dev &&
+        ours.st_ino == there.st_ino)
         unlink(w->path);
+}
+
+void record_drop(struct record_writer *w)
+{
+    if (w)
+        unlink_own(w);
     writer_free(w);
 }
 
@@ -437,6 +446,8 @@ int record_close(struct record_writer *w)
     }
     if (rc == 0 && fsync(w->fd) != 0)
         rc = cannot_write(w, -errno);
+    if (rc != 0 && !w->any)
+        unlink_own(w);
     if (close(take_fd(&w->fd)) != 0 && rc == 0)
         rc = err_set(-errno, "%s: cannot close: %s", w->path, strerror(errno));
     writer_free(w);

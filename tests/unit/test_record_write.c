@@ -209,6 +209,41 @@ static void test_dropped(void **state)
     record_drop(NULL);
 }
 
+/* Closes where no byte more can be written. */
+static int close_full(struct record_writer *w, uint64_t bytes)
+{
+    struct rlimit had, limit;
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &had), 0);
+    limit = had;
+    limit.rlim_cur = bytes;
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    const int rc = record_close(w);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &had), 0);
+    return rc;
+}
+
+/* A file that cannot be ended is left where a batch was given to it; else it is removed, if
+ * it is ours. */
+static void test_not_closed(void **state)
+{
+    (void)state;
+    struct record_writer *w, *other;
+    assert_int_equal(record_create(place.path, &w), 0);
+    assert_int_equal(close_full(w, bytes_of(place.path)), -EFBIG);
+    assert_non_null(strstr(err_text(), "File too large"));
+    assert_int_equal(access(place.path, F_OK), -1);
+    assert_int_equal(record_create(place.path, &w), 0);
+    const uint64_t head = bytes_of(place.path);
+    assert_int_equal(unlink(place.path), 0);
+    assert_int_equal(record_create(place.path, &other), 0);
+    assert_int_equal(close_full(w, head), -EFBIG);
+    assert_int_equal(record_add(other, record_bed_step(&bed, 1, 1024)), 0);
+    assert_int_equal(record_flush(other), 0);
+    assert_int_equal(close_full(other, bytes_of(place.path)), -EFBIG);
+    assert_steps(1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +253,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_flushed_is_there, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_was_written_is_counted, setup, teardown),
         cmocka_unit_test_setup_teardown(test_dropped, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_not_closed, setup, teardown),
         cmocka_unit_test_setup_teardown(test_full_disk, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
