@@ -116,6 +116,8 @@ static void test_refused(void **state)
         {'W', "blur.sigma>", "'' is not a number"},
         {'W', "blur.sigma>big", "'big' is not a number"},
         {'W', "blur.sigma>nan", "'nan' is not a number"},
+        {'W', "blur.sigma>0x1p1", "'0x1p1' is not a number"},
+        {'W', "blur.sigma>inf", "'inf' is not a number"},
         {'W', "blur.sigma>1e999", "'1e999' is not a number"},
         {'W', "blur.sigma==1", "'=1' is not a number"},
         {'W', "blur.sigma>1 2", "'1 2' is not a number"},

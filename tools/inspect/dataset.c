@@ -6,6 +6,7 @@
 #include "common/file.h"
 #include "tools/inspect/feed/feed.h"
 #include "tools/inspect/inspect.h"
+#include "tools/inspect/number.h"
 #include "tools/inspect/survey/survey.h"
 #include "tools/place.h"
 
@@ -76,16 +77,6 @@ const struct usage inspect_dataset_usage = {
     .n_sections = ARRAY_LEN(sections),
 };
 
-static int fraction_read(const char *text, double *ret)
-{
-    char *end;
-    double value = strtod(text, &end);
-    if (end == text || *end || !(value > 0 && value <= 1))
-        return err_set(-EINVAL, "--fraction %s: a number above 0 and up to 1 is wanted", text);
-    *ret = value;
-    return 0;
-}
-
 static int keys_read(struct options *o, int key, const char *text)
 {
     char *to = key == 'k' ? o->keys.server.v[0] : o->keys.secret;
@@ -119,11 +110,12 @@ static int option_take(struct options *o, int key)
         o->strict = true;
         return 0;
     case 'x':
-        return fraction_read(optarg, &o->fraction);
+        return number_real("fraction", optarg, &(struct number_bounds){0, 1, .above = true},
+                           &o->fraction);
     case 'w':
-        return inspect_number("workers", optarg, 0, 1024, &o->workers);
+        return number_whole("workers", optarg, 0, 1024, &o->workers);
     case 't':
-        return inspect_number("timeout", optarg, 1, 86400, &o->timeout);
+        return number_whole("timeout", optarg, 1, 86400, &o->timeout);
     case 'k':
     case 'p':
         return keys_read(o, key, optarg);

@@ -8,6 +8,7 @@
 #include "proto/record.h"
 #include "tools/inspect/feed/line.h"
 #include "tools/inspect/inspect.h"
+#include "tools/inspect/number.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -50,11 +51,11 @@ static int own_option(struct options *o, int key, const char *arg)
     case 'f':
         return line_format_parse(arg, &o->format);
     case 'c':
-        return inspect_number("count", arg, 1, INT64_MAX, &o->count);
+        return number_whole("count", arg, 1, INT64_MAX, &o->count);
     case 's':
-        return inspect_number("step", arg, 0, INT64_MAX, &o->step);
+        return number_whole("step", arg, 0, INT64_MAX, &o->step);
     case 'e':
-        return inspect_number("epoch", arg, 0, UINT32_MAX, &o->epoch);
+        return number_whole("epoch", arg, 0, UINT32_MAX, &o->epoch);
     case 'i':
         o->info = true;
         return 0;

@@ -6,23 +6,12 @@
 #include "common/log.h"
 #include "tools/inspect/feed/feed.h"
 #include "tools/inspect/inspect.h"
+#include "tools/inspect/number.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-int inspect_number(const char *name, const char *text, int64_t low, int64_t high, int64_t *ret)
-{
-    char *end;
-    errno = 0;
-    long long value = strtoll(text, &end, 10);
-    if (errno || end == text || *end || value < low || value > high)
-        return err_set(-EINVAL, "--%s %s: a whole number from %lld to %lld is wanted", name, text,
-                       (long long)low, (long long)high);
-    *ret = value;
-    return 0;
-}
 
 int inspect_fail(int rc)
 {
@@ -51,10 +40,10 @@ int fetch_option(struct fetch_options *o, int c, const char *arg)
         o->sets[o->n_sets++] = arg;
         break;
     case 'e':
-        rc = inspect_number("epoch", arg, 0, INT32_MAX, &o->epoch);
+        rc = number_whole("epoch", arg, 0, INT32_MAX, &o->epoch);
         break;
     case 'i':
-        rc = inspect_number("index", arg, 0, INT32_MAX, &o->index);
+        rc = number_whole("index", arg, 0, INT32_MAX, &o->index);
         break;
     default:
         return 0;

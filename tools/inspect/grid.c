@@ -6,6 +6,7 @@
 #include "common/file.h"
 #include "tools/inspect/feed/param.h"
 #include "tools/inspect/inspect.h"
+#include "tools/inspect/number.h"
 #include "tools/inspect/replay/single.h"
 #include "tools/picture.h"
 
@@ -69,13 +70,9 @@ const struct usage inspect_grid_usage = {
 
 static int real_option(const char *name, const char *text, double *ret, bool *ret_told)
 {
-    char *end;
-    const double value = strtod(text, &end);
-    if (end == text || *end || !isfinite(value))
-        return err_set(-EINVAL, "--%s %s: a number is wanted", name, text);
-    *ret = value;
-    *ret_told = true;
-    return 0;
+    const int rc = number_real(name, text, &(struct number_bounds){-INFINITY, INFINITY}, ret);
+    *ret_told = *ret_told || rc == 0;
+    return rc;
 }
 
 static int option(struct options *o, int key, const char *arg)
@@ -89,11 +86,11 @@ static int option(struct options *o, int key, const char *arg)
     case 't':
         return real_option("to", arg, &o->to, &o->to_told);
     case 's':
-        return inspect_number("steps", arg, 1, STEPS_MAX, &o->steps);
+        return number_whole("steps", arg, 1, STEPS_MAX, &o->steps);
     case 'c':
-        return inspect_number("columns", arg, 1, STEPS_MAX, &o->columns);
+        return number_whole("columns", arg, 1, STEPS_MAX, &o->columns);
     case 'z':
-        return inspect_number("zoom", arg, 1, ZOOM_MAX, &o->zoom);
+        return number_whole("zoom", arg, 1, ZOOM_MAX, &o->zoom);
     case 'o':
         o->out = arg;
         return 0;

@@ -36,9 +36,6 @@ int inspect_serve(int argc, char **argv);
 extern const struct usage inspect_checkpoint_usage;
 int inspect_checkpoint(int argc, char **argv);
 
-/* A whole number from low to high out of an option's text. -EINVAL names the option. */
-int inspect_number(const char *name, const char *text, int64_t low, int64_t high, int64_t *ret);
-
 /* Logs err_text() and gives the exit code for rc. */
 int inspect_fail(int rc);
 

@@ -8,6 +8,7 @@
 #include "tools/inspect/feed/feed.h"
 #include "tools/inspect/feed/filter.h"
 #include "tools/inspect/inspect.h"
+#include "tools/inspect/number.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -60,7 +61,7 @@ static int parse(int argc, char **argv, struct options *o)
         if (key == 'o')
             o->out = optarg;
         else if (key == 'c')
-            rc = inspect_number("count", optarg, 1, INT64_MAX, &o->count);
+            rc = number_whole("count", optarg, 1, INT64_MAX, &o->count);
         if (rc < 0)
             return rc;
     }

@@ -10,6 +10,7 @@
 #include "common/stat.h"
 #include "proto/record.h"
 #include "tools/inspect/inspect.h"
+#include "tools/inspect/number.h"
 #include "tools/inspect/replay/again.h"
 #include "tools/inspect/replay/drawn.h"
 #include "tools/inspect/replay/keep.h"
@@ -84,11 +85,11 @@ static int option(struct options *o, int key, const char *arg)
 {
     switch (key) {
     case 's':
-        return inspect_number("step", arg, 0, INT64_MAX, &o->step);
+        return number_whole("step", arg, 0, INT64_MAX, &o->step);
     case 'i':
-        return inspect_number("sample", arg, 0, UINT32_MAX, &o->sample);
+        return number_whole("sample", arg, 0, UINT32_MAX, &o->sample);
     case 'e':
-        return inspect_number("epoch", arg, 0, UINT32_MAX, &o->epoch);
+        return number_whole("epoch", arg, 0, UINT32_MAX, &o->epoch);
     case 'n':
         o->dataset = arg;
         return 0;
@@ -102,7 +103,7 @@ static int option(struct options *o, int key, const char *arg)
         o->png = arg;
         return 0;
     case 't':
-        return inspect_number("threads", arg, 1, AGAIN_THREADS_MAX, &o->threads);
+        return number_whole("threads", arg, 1, AGAIN_THREADS_MAX, &o->threads);
     default:
         return source_option(&o->source, key, arg);
     }

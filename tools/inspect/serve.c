@@ -8,6 +8,7 @@
 #include "common/stat.h"
 #include "tools/inspect/feed/feed.h"
 #include "tools/inspect/inspect.h"
+#include "tools/inspect/number.h"
 #include "tools/inspect/serve/desk.h"
 
 #include <errno.h>
@@ -76,7 +77,7 @@ static int parse(int argc, char **argv, struct options *o)
         if (!rc)
             rc = source_option(&o->source, key, optarg);
         if (!rc && key == 'n')
-            rc = inspect_number("port", optarg, 0, UINT16_MAX, &o->port);
+            rc = number_whole("port", optarg, 0, UINT16_MAX, &o->port);
         else if (!rc && key == 'b')
             o->bind = optarg;
         if (rc < 0 || rc == USAGE_TOLD)

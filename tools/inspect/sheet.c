@@ -8,6 +8,7 @@
 #include "proto/record.h"
 #include "tools/inspect/deck.h"
 #include "tools/inspect/inspect.h"
+#include "tools/inspect/number.h"
 #include "tools/inspect/replay/renderer.h"
 
 #include <errno.h>
@@ -76,11 +77,11 @@ static int option_take(struct options *o, int key)
     int rc;
     switch (key) {
     case 'n':
-        return inspect_number("samples", optarg, 1, SAMPLES_MAX, &o->samples);
+        return number_whole("samples", optarg, 1, SAMPLES_MAX, &o->samples);
     case 'S':
-        return inspect_number("step", optarg, 0, INT64_MAX, &o->step);
+        return number_whole("step", optarg, 0, INT64_MAX, &o->step);
     case 'I':
-        return inspect_number("sample", optarg, 0, UINT32_MAX, &o->sample);
+        return number_whole("sample", optarg, 0, UINT32_MAX, &o->sample);
     case 'o':
         o->out = optarg;
         return 0;

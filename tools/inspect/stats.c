@@ -8,11 +8,11 @@
 #include "tools/inspect/figures/sketch.h"
 #include "tools/inspect/figures/tell.h"
 #include "tools/inspect/inspect.h"
+#include "tools/inspect/number.h"
 #include "tools/progress.h"
 
 #include <errno.h>
 #include <getopt.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,21 +63,11 @@ const struct usage inspect_stats_usage = {
     .n_options = ARRAY_LEN(rows),
 };
 
-static int level_parse(const char *text, double *ret)
-{
-    char *end;
-    const double level = strtod(text, &end);
-    if (end == text || *end || !(level >= 1e-12 && level <= 0.5))
-        return err_set(-EINVAL, "--level %s: a number from 1e-12 to 0.5 is wanted", text);
-    *ret = level;
-    return 0;
-}
-
 static int option(struct options *o, int key)
 {
     switch (key) {
     case 'c':
-        return inspect_number("count", optarg, 1, INT64_MAX, &o->count);
+        return number_whole("count", optarg, 1, INT64_MAX, &o->count);
     case 'j':
         o->json = true;
         return 0;
@@ -90,7 +80,7 @@ static int option(struct options *o, int key)
         o->sets[o->n_sets++] = optarg;
         return 0;
     case 'l':
-        return level_parse(optarg, &o->level);
+        return number_real("level", optarg, &(struct number_bounds){1e-12, 0.5}, &o->level);
     case 'x':
         o->check = true;
         return 0;

@@ -5,6 +5,7 @@
 #include "common/err.h"
 #include "tools/inspect/feed/line.h"
 #include "tools/inspect/inspect.h"
+#include "tools/inspect/number.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -50,7 +51,7 @@ static int parse(int argc, char **argv, struct options *o)
         if (key == 'f')
             rc = line_format_parse(optarg, &o->format);
         else if (key == 'c')
-            rc = inspect_number("count", optarg, 1, INT64_MAX, &o->count);
+            rc = number_whole("count", optarg, 1, INT64_MAX, &o->count);
         if (rc < 0)
             return rc;
     }

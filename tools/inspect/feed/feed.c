@@ -11,6 +11,7 @@
 #include "proto/link.h"
 #include "proto/record.h"
 #include "tools/inspect/inspect.h"
+#include "tools/inspect/number.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -286,7 +287,7 @@ int feed_option(struct feed_options *options, int key, const char *arg)
         options->follow = true;
         break;
     case 'T':
-        rc = inspect_number("timeout", arg, 1, 86400, &options->timeout_s);
+        rc = number_whole("timeout", arg, 1, 86400, &options->timeout_s);
         break;
     case 'K':
         options->server = arg;

@@ -4,10 +4,11 @@
 
 #include "common/auto.h"
 #include "common/err.h"
+#include "tools/inspect/number.h"
 
 #include <ctype.h>
 #include <errno.h>
-#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -127,12 +128,16 @@ static int where_option(struct filter *filter, const char *arg)
     int rc = term_find(arg, name, &term->param);
     if (rc < 0)
         return rc;
-    const char *text = at + strlen(ops[op]);
-    char *end;
+    char text[64];
+    const char *told = at + strlen(ops[op]);
+    const char *first = told + strspn(told, " \t");
+    size_t digits = strlen(first);
+    while (digits > 0 && strchr(" \t", first[digits - 1]))
+        digits--;
     term->op = op;
-    term->number = strtod(text, &end);
-    if (end == text || end[strspn(end, " \t")] || !isfinite(term->number))
-        return err_set(-EINVAL, "--where '%s': '%s' is not a number", arg, text);
+    snprintf(text, sizeof text, "%.*s", (int)(digits < sizeof text ? digits : 0), first);
+    if (!number_read(text, &term->number))
+        return err_set(-EINVAL, "--where '%s': '%s' is not a number", arg, told);
     filter->n_terms++;
     return 0;
 }

@@ -6,6 +6,7 @@
 #include "common/auto.h"
 #include "common/err.h"
 #include "loaderd/config.h"
+#include "tools/inspect/number.h"
 #include "tools/place.h"
 #include "trainer/recipe.h"
 
@@ -16,12 +17,9 @@
 
 static int fraction_option(struct source_options *o, const char *arg)
 {
-    char *end;
-    const double value = strtod(arg, &end);
-    if (end == arg || *end || !(value > 0 && value <= 1))
-        return err_set(-EINVAL, "--fraction %s: a number above 0 and up to 1 is wanted", arg);
-    o->fraction = value;
-    return 1;
+    const struct number_bounds share = {0, 1, .above = true};
+    const int rc = number_real("fraction", arg, &share, &o->fraction);
+    return rc < 0 ? rc : 1;
 }
 
 int source_option(struct source_options *o, int key, const char *arg)

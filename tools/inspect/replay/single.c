@@ -6,6 +6,7 @@
 #include "common/auto.h"
 #include "common/err.h"
 #include "tools/inspect/inspect.h"
+#include "tools/inspect/number.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -23,10 +24,10 @@ int single_option(struct single_options *o, int key, const char *arg)
         o->omega = arg;
         break;
     case 'n':
-        rc = inspect_number("size", arg, 1, OMEGA_VIEW_MAX, &o->size);
+        rc = number_whole("size", arg, 1, OMEGA_VIEW_MAX, &o->size);
         break;
     case 'k':
-        rc = inspect_number("kernel", arg, 1, OMEGA_KERNEL_MAX, &o->kernel);
+        rc = number_whole("kernel", arg, 1, OMEGA_KERNEL_MAX, &o->kernel);
         if (!rc && o->kernel % 2 == 0)
             rc = err_set(-EINVAL, "--kernel %s: an odd number is wanted", arg);
         break;
