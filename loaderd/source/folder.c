@@ -135,6 +135,19 @@ static int add_folder(struct folder *folder, const FTSENT *e)
     return r == 0 && e->fts_level == 1 ? add_class(folder, e) : r;
 }
 
+/* Who names a file and no format means what its ending says. */
+static int no_folder(const char *path)
+{
+    static const struct {
+        const char *ending, *hint;
+    } others[] = {{".tar", "; for a tar say format: tar"},
+                  {".csv", "; for a manifest say format: manifest"}};
+    const char *dot = strrchr(path, '.'), *hint = "";
+    for (size_t i = 0; dot && i < ARRAY_LEN(others); i++)
+        hint = strcmp(dot, others[i].ending) == 0 ? others[i].hint : hint;
+    return err_set(-ENOTDIR, "%s: not a folder%s", path, hint);
+}
+
 /* One thing that the walk met. */
 static int add(struct folder *folder, FTS *walk, FTSENT *e)
 {
@@ -152,7 +165,7 @@ static int add(struct folder *folder, FTS *walk, FTSENT *e)
         return add_folder(folder, e);
     case FTS_F:
         if (e->fts_level == 0)
-            return err_set(-ENOTDIR, "%s: not a folder", e->fts_path);
+            return no_folder(e->fts_path);
         if (e->fts_name[0] == '.') {
             listing_ignore(folder->listing, 1);
             return 0;

@@ -229,6 +229,13 @@ static void test_refused(void **state)
     file("stray.jpg", 1);
     refused(root, -ENODATA);
     refused(below_root("stray.jpg"), -ENOTDIR);
+    assert_null(strstr(err_text(), "format"));
+    file("x.tar", 1);
+    refused(below_root("x.tar"), -ENOTDIR);
+    assert_non_null(strstr(err_text(), "x.tar: not a folder; for a tar say format: tar"));
+    file("x.csv", 1);
+    refused(below_root("x.csv"), -ENOTDIR);
+    assert_non_null(strstr(err_text(), "x.csv: not a folder; for a manifest say format: manifest"));
     refused(below_root("nowhere"), -ENOENT);
 }
 
