@@ -257,7 +257,7 @@ static const char *record_fault(const struct omega *o)
 {
     if (o->source_w < 1 || o->source_w > OMEGA_SIDE_MAX || o->source_h < 1 ||
         o->source_h > OMEGA_SIDE_MAX)
-        return "source size is out of bounds";
+        return "source size is not in 1..65535";
     if (o->crop_top < 0 || o->crop_left < 0 || o->crop_height < 1 || o->crop_width < 1 ||
         (int64_t)o->crop_top + o->crop_height > o->source_h ||
         (int64_t)o->crop_left + o->crop_width > o->source_w)
@@ -265,7 +265,7 @@ static const char *record_fault(const struct omega *o)
     const float factors[] = {o->jitter.brightness, o->jitter.contrast, o->jitter.saturation};
     for (size_t i = 0; i < ARRAY_LEN(factors); i++)
         if (!(factors[i] >= 0 && factors[i] <= (float)(1 + factor_max)))
-            return "jitter factor is out of bounds";
+            return "jitter factor is not in [0,101]";
     if (!(fabsf(o->jitter.hue) <= 0.5f))
         return "jitter hue is not in [-0.5,0.5]";
     unsigned seen = 0;
@@ -275,9 +275,10 @@ static const char *record_fault(const struct omega *o)
         return "jitter order is not a permutation";
     if (!(o->blur.sigma >= (o->blur.applied ? (float)sigma_min : 0) &&
           o->blur.sigma <= OMEGA_VIEW_MAX))
-        return "blur sigma is out of bounds";
+        return o->blur.applied ? "blur sigma is not in [0.01,1024]"
+                               : "blur sigma is not in [0,1024]";
     if (o->blur.kernel > OMEGA_KERNEL_MAX || (o->blur.applied && o->blur.kernel % 2 == 0))
-        return "blur kernel is out of bounds";
+        return "blur kernel is not an odd number in 1..127";
     if (!(o->solarize.threshold >= 0 && o->solarize.threshold <= 1))
         return "solarize threshold is not in [0,1]";
     return o->rotation < 4 ? NULL : "rotation is not in 0..3";

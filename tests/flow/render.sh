@@ -142,6 +142,8 @@ refused 65 'not JSON' "$inspect" render --image "$image" --omega '{'
 refused 65 'recipe.yaml: ' "$inspect" render --image "$dir/recipe.yaml"
 refused 64 'an odd number' "$inspect" render --image "$image" --kernel 4
 refused 64 'the nearest is blur.sigma' "$inspect" grid --image "$image" --param blur.sigm
+refused 64 'change places, none alone: it cannot be swept' "$inspect" grid --image "$image" --param jitter.order.0
+refused 78 'blur.sigma: .*not in \[0.01,1024\]' "$inspect" grid --image "$image" --param blur.sigma --from 2000 --to 3000
 refused 64 'cannot be swept' "$inspect" grid --image "$image" --param crop.area
 refused 78 'jitter.hue: 0.6' "$inspect" grid --image "$image" --param jitter.hue --from .6 --to 1
 refused 78 'tell a smaller crop' "$inspect" grid --image "$image" --param crop.top

@@ -109,6 +109,11 @@ static int param_check(const char *name)
         return err_set(-EINVAL, "--param %s: no parameter is called so; the nearest is %s", name,
                        near);
     }
+    if (strncmp(name, "jitter.order.", 13) == 0)
+        return err_set(-EINVAL,
+                       "--param %s: the four of an order change places, none alone: it "
+                       "cannot be swept",
+                       name);
     if (!param->set)
         return err_set(-EINVAL,
                        "--param %s: it follows from others, or from the picture: it "
