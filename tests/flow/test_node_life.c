@@ -410,7 +410,8 @@ static void limit_files(struct node *n)
     setrlimit(RLIMIT_FSIZE, &(struct rlimit){1 << 20, 1 << 20});
 }
 
-/* Shared memory counts as a file: `ulimit -f` ends the daemon with a line, not with a signal. */
+/* Shared memory counts as a file: `ulimit -f` ends the daemon with a line, not with a
+ * signal: there is no room, as on a full disk. */
 static void test_file_size_limit(void **state)
 {
     (void)state;
@@ -418,7 +419,7 @@ static void test_file_size_limit(void **state)
     node_spawn(&node);
     int status = node_wait(&node);
     assert_true(WIFEXITED(status));
-    assert_int_equal(WEXITSTATUS(status), EXIT_INTERNAL);
+    assert_int_equal(WEXITSTATUS(status), EXIT_UNAVAILABLE);
     assert_true(node_logged(&node, "error: pool: no shared memory"));
     assert_nothing_left();
 }
