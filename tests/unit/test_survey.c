@@ -315,8 +315,8 @@ static void test_told_names(void **state)
     char second[] = "rose";
     const char *const names[] = {"0", second, "a <\"lily\">"};
     const char *const odd[] = {"0",
-                               "ro\xc2\x9b"
-                               "se",
+                               ("ro\xc2\x9b"
+                                "se"),
                                "2"};
     seen(&s);
     assert_int_equal(survey_name(&s, NULL), 0);
